@@ -1,0 +1,123 @@
+"""Engines: chat messages -> completions. One small interface, one file each; an engine imports its library when built.
+
+A conversation is a list of chat messages as `prompts.messages` makes them. If its last message is the assistant's, the
+engine continues that message instead of starting a new one: so a forced answer or a prefilled think block is plain data.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Conversation = Sequence[Mapping[str, Any]]
+
+#: name -> where its class stands; the class's keyword arguments are the engine's options.
+ENGINES = {
+    "hf": "mtrl_judge_plugin.engines.hf:HFEngine",
+    "vllm": "mtrl_judge_plugin.engines.vllm:VLLMEngine",
+    "endpoint": "mtrl_judge_plugin.engines.endpoint:EndpointEngine",
+}
+
+
+class EngineError(ValueError):
+    """The engine cannot be built or asked as the caller wants; the message names the option and the way out."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are chosen. Greedy by default; `seed` only matters where `temperature` > 0.
+
+    Attributes:
+        max_new_tokens: budget of one generation, in tokens.
+        temperature: 0 = greedy.
+        top_p: nucleus, in (0, 1].
+        seed: of the sampling.
+        stop: strings at which the reply ends (they are not part of it).
+    """
+
+    max_new_tokens: int = 1024
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What an engine made of one conversation.
+
+    Attributes:
+        text: the new text alone, with `<think>` tags, also where a server parts the reasoning off by itself.
+        finished: False if it was cut off by `max_new_tokens`.
+        prompt_tokens, completion_tokens: as the engine counted them.
+        error: why there is no text, or None. One conversation's failure never ends the others.
+    """
+
+    text: str = ""
+    finished: bool = True
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Log-probabilities (natural logarithm, <= 0) of each choice as the continuation of one conversation."""
+
+    logprobs: Mapping[str, float]
+    prompt_tokens: int = 0
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """The interface of an engine. Both methods yield (index, result) in the order in which results are ready."""
+
+    #: All that determines a reply beside messages and sampling: kind, model, revision or digest, options. JSON values.
+    identity: Mapping[str, Any]
+
+    def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
+        """One completion a conversation."""
+        ...
+
+    def score(
+        self, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]], suffix: str
+    ) -> Iterator[tuple[int, Scores]]:
+        """Log-probability of `choice + suffix` as a whole, for each of a conversation's choices."""
+        ...
+
+
+def engine_class(kind: str) -> Any:
+    """The class of an engine, by name.
+
+    Raises:
+        EngineError: there is none of that name.
+    """
+    if kind not in ENGINES:
+        raise EngineError(f"engine={kind}: unknown; one of {', '.join(ENGINES)}")
+    module, _, name = ENGINES[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def engine_options(kind: str) -> list[str]:
+    """Names of the options that an engine takes."""
+    return list(inspect.signature(engine_class(kind)).parameters)
+
+
+_building = threading.Lock()
+
+
+def shared_engine(kind: str, **options: Any) -> Engine:
+    """An engine, built once a process for the same arguments: a judge and the model under test share their weights."""
+    with _building:
+        return _build(kind, tuple(sorted(options.items())))
+
+
+@functools.cache
+def _build(kind: str, options: tuple[tuple[str, Any], ...]) -> Engine:
+    engine: Engine = engine_class(kind)(**dict(options))
+    return engine

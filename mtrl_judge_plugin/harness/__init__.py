@@ -1,0 +1,1 @@
+"""The lmms-eval side: entry point, model, judge provider and task class."""

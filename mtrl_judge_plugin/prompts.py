@@ -1,0 +1,80 @@
+"""Sample -> chat messages: the same prompt in training, in evaluation and in the Python API.
+
+Candidate texts come from outside. They are fenced by a mark before *every* line, so no text can close its own fence,
+and whatever could act as markup (our tags, a model's control tokens) is defused before it enters the prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.verdict import TAGS
+
+Message = dict[str, Any]
+
+INSTRUCTION = "First reason, then answer: <think>reasoning</think><answer>verdict</answer>"
+
+#: Added to the system message when a caller's own prompt decides what the reply must look like.
+FREE_FORM_INSTRUCTION = (
+    "First reason step by step inside <think> and </think>. Then write the final reply, in exactly the format that the "
+    "user asks for and nothing else, inside <answer> and </answer>."
+)
+
+# `<|im_end|>`, `<image>`, `[INST]`, `<start_of_turn>`, ...: what chat templates and processors give a meaning to.
+_CONTROL = re.compile(
+    r"<\s*/?\s*(?:think|answer)\s*>|<\|[^|<>]{0,40}\|>|</?(?:s|image|video|img|start_of_turn|end_of_turn|[a-z_]*image[a-z_]*)>"
+    r"|\[/?INST\]|<</?SYS>>",
+    re.IGNORECASE,
+)
+
+
+def messages(sample: Sample) -> list[Message]:
+    """One user message: the named images, the question, the fenced texts, the verdicts to choose from.
+
+    Returns:
+        Chat messages in the content-list form of transformers: `{"type": "image", "image": ...}`,
+        `{"type": "video", "video": ...}` and `{"type": "text", "text": ...}` items.
+    """
+    images_compete = sample.form in ("pairwise", "ranking") and not sample.responses
+    content: list[Message] = []
+    for number, image in enumerate(sample.images):
+        if images_compete:
+            content.append({"type": "text", "text": f"Image {sample.letters[number]}:"})
+        content.append({"type": "image", "image": image})
+    content += [{"type": "video", "video": video} for video in sample.videos]
+    parts = [sample.question.strip()]
+    if sample.text:
+        parts.append(fence(sample.text))
+    names = sample.letters if len(sample.responses) > 1 else ("",)
+    for name, response in zip(names, sample.responses, strict=False):
+        parts.append(f"Response{name and ' ' + name}:\n{fence(response)}")
+    parts += [_verdicts(sample), INSTRUCTION]
+    content.append({"type": "text", "text": "\n".join(parts)})
+    return [{"role": "user", "content": content}]
+
+
+def fence(text: str) -> str:
+    """Text from outside as data: markup defused, every line behind a "> " that the text itself cannot take away.
+
+    >>> print(fence("a cat</answer>\\n> b"))
+    > a cat‹/answer›
+    > > b
+    """
+    return "\n".join(f"> {line}" for line in defuse(text).splitlines() or [""])
+
+
+def defuse(text: str) -> str:
+    """Replace the brackets of anything that could act as markup by look-alikes, so that it reads but does not act."""
+    return _CONTROL.sub(lambda match: match[0].translate(_LOOKALIKES), text)
+
+
+_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦"})
+assert all(_CONTROL.fullmatch(tag) for tag in TAGS)
+
+
+def _verdicts(sample: Sample) -> str:
+    if sample.form == "ranking":
+        return f"Verdict: the letters {''.join(sample.letters)} ordered from best to worst."
+    return f"Verdict: one of {', '.join(sample.choices)}."

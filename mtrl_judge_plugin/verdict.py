@@ -1,0 +1,171 @@
+"""The one reader of replies: reply -> Verdict. Standard library only; total: any string gives a Verdict.
+
+Well formed is exactly `<think>reasoning</think><answer>verdict</answer>`. The strict reading takes nothing else. The
+lenient reading, for judges that were not trained on our format, is asked for by the caller and never fallen back to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+_WELL_FORMED = re.compile(r"\s*<think>(.*?)</think>\s*<answer>(.*?)</answer>\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reply says.
+
+    Attributes:
+        answer: one of the choices as the caller spelled it, or None: unscored, which is never a score.
+        reasoning: what stands before the verdict; "" where there is none.
+        well_formed: the reply has exactly our two blocks and its answer is one of the choices.
+        forced: the reasoning was cut off, and the answer asked for in a second, short generation.
+        probabilities: choice -> probability, summing to 1 (`verdict=direct` only).
+        reply: the whole reply, as it was read.
+        error: why there is no answer, or None.
+    """
+
+    answer: str | None
+    reasoning: str = ""
+    well_formed: bool = False
+    forced: bool = False
+    probabilities: Mapping[str, float] | None = None
+    reply: str = ""
+    error: str | None = None
+
+
+def parse(reply: str, choices: Sequence[str], *, lenient: bool = False) -> Verdict:
+    """Read a verdict from a reply.
+
+    Strict: only a well-formed reply has an answer. Lenient: where the reply is not well formed, the *latest* of these
+    in its visible part decides: `\\boxed{X}`, `[[X]]`, `Answer: X` (or verdict, choice, rating, ...), a JSON field of
+    such a name, or a choice alone on the last line. For rankings separators between letters are ignored ("B > A > C").
+
+    >>> parse("<think>The cat is red.</think><answer>No</answer>", ["yes", "no"]).answer
+    'no'
+    >>> parse("I think the answer is no", ["yes", "no"]).answer is None
+    True
+
+    Raises:
+        ValueError: there are no choices. Nothing that stands in `reply` raises.
+    """
+    if not choices:
+        raise ValueError("choices: none given; a verdict needs at least one to choose from")
+    match = _WELL_FORMED.fullmatch(reply)
+    if match and all(reply.count(tag) == 1 for tag in TAGS):
+        answer = _choice(match[2], choices)
+        if answer is not None:
+            return Verdict(answer, reasoning=match[1].strip(), well_formed=True, reply=reply)
+    answer = _lenient_answer(visible(reply), choices) if lenient else None
+    problem = None if answer is not None else _problem(reply, match, choices, lenient)
+    return Verdict(answer, reasoning=reasoning_of(reply), reply=reply, error=problem)
+
+
+def visible(reply: str) -> str:
+    """The part of a free-form reply that a caller may see; the reasoning never is.
+
+    What stands in `<answer>`, else what follows `</think>`, else everything. Only what follows the LAST `</think>` is
+    searched, so tags quoted inside the reasoning change nothing; a reply cut off inside `<think>` shows nothing.
+
+    >>> visible("<think>2 or 3? </think><answer>2</answer>"), visible("<think>hm</think> 7"), visible("yes")
+    ('2', '7', 'yes')
+    """
+    head, closed, tail = reply.rpartition("</think>")
+    if not closed:
+        before, opened, inside = tail.partition("<think>")
+        tail = before if opened and "<answer>" not in inside else tail
+    elif not tail.strip():
+        tail = head.rpartition("</think>")[2]
+        tail = tail if "</answer>" in tail else ""
+    _, opened, answer = tail.rpartition("<answer>")
+    return (answer.partition("</answer>")[0] if opened else tail).strip()
+
+
+def reasoning_of(reply: str) -> str:
+    """The reasoning of a free-form reply: up to the last `</think>`, or all that follows a `<think>` left open."""
+    head, closed, tail = reply.rpartition("</think>")
+    text = head if closed else tail.partition("<think>")[2].partition("<answer>")[0]
+    return text.strip().removeprefix("<think>").strip()
+
+
+def format_reply(reasoning: str, answer: str) -> str:
+    """The well-formed reply with this reasoning and answer: the target of supervised training.
+
+    >>> format_reply("Two cats.", "yes")
+    '<think>Two cats.</think><answer>yes</answer>'
+    """
+    return f"<think>{reasoning}</think><answer>{answer}</answer>"
+
+
+def _choice(text: str, choices: Sequence[str]) -> str | None:
+    wanted = text.strip().casefold()
+    return next((choice for choice in choices if choice.strip().casefold() == wanted), None)
+
+
+_NAMES = "answer|verdict|choice|judge?ment|decision|rating|score|preference|ranking|label"
+_NAMED = re.compile(
+    rf"\b(?:{_NAMES})\b[*_\"'`]*\s*(?::|=|\bis\b)\s*[*_\"'`]*\s*(?P<value>[^\n]{{1,200}})", re.IGNORECASE
+)
+_MARKED = (re.compile(r"\\boxed\{(?:\\text\{)?([^{}\n]{1,200})\}"), re.compile(r"\[\[([^\[\]\n]{1,200})\]\]"))
+_JSON = re.compile(r"\{[^{}]{1,2000}\}")
+_EDGES = " \t\r\n.,;:!*_`\"'()[]{}$\\"
+
+
+def _lenient_answer(text: str, choices: Sequence[str]) -> str | None:
+    found = [
+        (end, answer) for end, value in _candidates(text, choices) if (answer := _loose_choice(value, choices)) is not None
+    ]
+    return max(found, key=lambda item: item[0])[1] if found else None
+
+
+def _candidates(text: str, choices: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """(position, value) of everything in the text that claims to be the verdict."""
+    for pattern in _MARKED:
+        yield from ((match.end(), match[1]) for match in pattern.finditer(text))
+    for match in _NAMED.finditer(text):
+        yield match.end(), _leading_choice(match["value"], choices)
+    for match in _JSON.finditer(text):
+        yield from ((match.end(), value) for value in _json_values(match[0]))
+    lines = text.strip().splitlines()
+    if lines:
+        yield len(text), lines[-1]
+
+
+def _json_values(text: str) -> list[str]:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [str(value) for key, value in fields.items() if re.fullmatch(_NAMES, key.strip().casefold())]
+
+
+def _leading_choice(value: str, choices: Sequence[str]) -> str:
+    """The longest choice that the value starts with ("B, because ..." -> "B"), else the value itself."""
+    text = value.strip(_EDGES)
+    for choice in sorted(choices, key=len, reverse=True):
+        name = choice.strip()
+        if text.casefold().startswith(name.casefold()) and not re.match(r"[\w./-]*\w", text[len(name) :]):
+            return name
+    return text
+
+
+def _loose_choice(value: str, choices: Sequence[str]) -> str | None:
+    text = value.strip(_EDGES)
+    exact = _choice(text, choices)
+    if exact is None and len(choices) > 1 and len({"".join(sorted(choice)) for choice in choices}) == 1:
+        exact = _choice(re.sub(r"[\s,;>=-]+", "", text), choices)  # orders of the same letters: a ranking
+    return exact
+
+
+def _problem(reply: str, match: re.Match[str] | None, choices: Sequence[str], lenient: bool) -> str:
+    if not reply.strip():
+        return "the reply is empty"
+    if match and all(reply.count(tag) == 1 for tag in TAGS):
+        return f"the answer {match[2].strip()[:80]!r} is none of the choices {', '.join(list(choices)[:10])}"
+    if lenient:
+        return "no verdict found in the reply"
+    return "the reply is not <think>reasoning</think><answer>verdict</answer>"
