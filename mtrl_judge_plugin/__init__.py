@@ -12,16 +12,21 @@ from mtrl_judge_plugin.sample import Sample, SampleError
 from mtrl_judge_plugin.verdict import Verdict, parse
 
 if TYPE_CHECKING:
-    from mtrl_judge_plugin.judge import Judge, load_judge
+    from mtrl_judge_plugin.judge import Judge
+    from mtrl_judge_plugin.loading import load_judge
 
 __version__ = "0.1.0"
 __all__ = ["Judge", "Sample", "SampleError", "Verdict", "load_judge", "parse"]
 
 
 def __getattr__(name: str) -> Any:
-    # Judge brings SQLite, images and engines: only who asks for it pays for the import.
-    if name in ("Judge", "load_judge"):
-        from mtrl_judge_plugin import judge
+    # Judge brings images and engines: only who asks for it pays for the import.
+    if name == "Judge":
+        from mtrl_judge_plugin.judge import Judge
 
-        return getattr(judge, name)
+        return Judge
+    if name == "load_judge":
+        from mtrl_judge_plugin.loading import load_judge
+
+        return load_judge
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ and whatever could act as markup (our tags, a model's control tokens) is defused
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtrl_judge_plugin.sample import Sample
@@ -53,6 +54,17 @@ def messages(sample: Sample) -> list[Message]:
     parts += [_verdicts(sample), INSTRUCTION]
     content.append({"type": "text", "text": "\n".join(parts)})
     return [{"role": "user", "content": content}]
+
+
+def with_instruction(conversation: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """A copy of somebody else's messages whose system message also asks for reasoning, then the reply, in our tags."""
+    first, *rest = conversation or [{"role": "user", "content": ""}]
+    if first["role"] != "system":
+        return [{"role": "system", "content": FREE_FORM_INSTRUCTION}, *map(dict, conversation)]
+    system = first["content"]
+    if not isinstance(system, str):
+        system = "\n".join(item["text"] for item in system if item.get("type") == "text")
+    return [{"role": "system", "content": f"{system}\n\n{FREE_FORM_INSTRUCTION}"}, *map(dict, rest)]
 
 
 def fence(text: str) -> str:

@@ -90,6 +90,10 @@ class Engine(Protocol):
         """Log-probability of `choice + suffix` as a whole, for each of a conversation's choices."""
         ...
 
+    def truncate(self, text: str, tokens: int) -> str:
+        """The text's first tokens: what a caller's `max_tokens` lets through."""
+        ...
+
 
 def engine_class(kind: str) -> Any:
     """The class of an engine, by name.

@@ -1,0 +1,137 @@
+"""Images as callers give them -> PIL images, bytes and data URLs. The one place that decodes pictures from outside."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+
+
+class ImageError(ValueError):
+    """An image that cannot be read; the message says which one and why."""
+
+
+def load(image: Any) -> Image.Image:
+    """Decode an image, turned upright, as RGB (transparency over white).
+
+    Args:
+        image: a PIL image; encoded bytes or base64 bytes; a path, a data URL or a base64 string.
+
+    Raises:
+        ImageError: missing file, no image data, truncated or oversized picture. URLs are never fetched.
+    """
+    try:
+        if isinstance(image, Image.Image):
+            return _rgb(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _rgb(Image.open(io.BytesIO(encoded(image))))
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly anything (struct.error, SyntaxError, EOFError, ...)
+        raise ImageError(f"image {describe(image)} cannot be decoded: {error}") from error
+
+
+def encoded(image: Any) -> bytes:
+    """The encoded bytes of an image: the file's own, where there is one; PNG for a PIL image.
+
+    Raises:
+        ImageError: there is no such file, or the value is no image.
+    """
+    if isinstance(image, Image.Image):
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        return buffer.getvalue()
+    if isinstance(image, (bytes, bytearray)):
+        data = bytes(image)
+        return data if _is_picture(data) else _base64(data.decode("ascii", "replace"), image)
+    if isinstance(image, Path):
+        return _read(image)
+    if isinstance(image, str):
+        return _from_string(image)
+    raise ImageError(f"image {describe(image)}: want a path, PIL image, bytes, base64 or data URL")
+
+
+def data_url(image: Any) -> str:
+    """`data:image/...;base64,...`, with the original bytes where the format is one that servers read (PNG, JPEG)."""
+    data = encoded(image)
+    kind = "png" if data.startswith(b"\x89PNG") else "jpeg" if data.startswith(b"\xff\xd8") else None
+    if kind is None:
+        data, kind = encoded(load(image)), "png"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def digest(image: Any) -> str:
+    """SHA-256 of what a judge sees: the pixels of a PIL image, the encoded bytes of anything else.
+
+    Raises:
+        ImageError: as `encoded`.
+    """
+    if isinstance(image, Image.Image):
+        rgb = _rgb(image)
+        return hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
+    return hashlib.sha256(encoded(image)).hexdigest()
+
+
+def describe(image: Any) -> str:
+    """A short name of an image for messages: never its content."""
+    if isinstance(image, (str, Path)):
+        text = str(image)
+        return repr(text if len(text) <= 120 else f"{text[:40]}... ({len(text)} characters)")
+    size = f" of {len(image)} bytes" if isinstance(image, (bytes, bytearray)) else ""
+    return f"({type(image).__name__}{size})"
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB":
+        return image
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_string(text: str) -> bytes:
+    if text.startswith("data:"):
+        _, comma, body = text.partition("base64,")
+        if not comma:
+            raise ImageError(f"image {describe(text)}: a data URL must be base64-encoded")
+        return _base64(body, text)
+    if text.startswith(("http://", "https://")):
+        raise ImageError(f"image {describe(text)}: URLs are not fetched; download it and give its path")
+    path = Path(text.removeprefix("file://"))
+    if len(text) < 1000 and (path.suffix.lower() in _SUFFIXES or path.is_file()):
+        return _read(path)
+    return _base64(text, text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"image {describe(path)} cannot be read: {error.strerror or error}") from error
+
+
+def _base64(text: str, image: Any) -> bytes:
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ImageError(f"image {describe(image)}: neither a file nor base64 image data") from error
+    if not _is_picture(data):
+        raise ImageError(f"image {describe(image)}: neither a file nor base64 image data")
+    return data
+
+
+def _is_picture(data: bytes) -> bool:
+    magic = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
+    return data.startswith(magic)

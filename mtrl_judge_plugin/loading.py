@@ -1,0 +1,93 @@
+"""`pretrained=...,engine=...,verdict=...` -> Judge: the same words in --model_args, in MTRL_JUDGE_ARGS and on the CLI."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from mtrl_judge_plugin import tiny
+from mtrl_judge_plugin.engines import EngineError, Sampling, engine_options, shared_engine
+from mtrl_judge_plugin.judge import Judge
+from mtrl_judge_plugin.ledger import Ledger, default_path
+
+_JUDGE_OPTIONS = ("verdict", "lenient", "strict", "ledger")
+_SAMPLING_OPTIONS = tuple(field.name for field in fields(Sampling) if field.name != "stop")
+#: The embedded judge reasons in under 100 tokens; more room would only let it ramble on prompts it does not know.
+_TINY_REASONING = 192
+
+
+def load_judge(arguments: str = "", /, **options: Any) -> Judge:
+    """Build a judge.
+
+    >>> load_judge("engine=endpoint,base_url=http://127.0.0.1:8000/v1,model=Qwen3-VL", verdict="reason")  # doctest: +SKIP
+
+    Args:
+        arguments: `key=value,key=value`.
+        options: the same as keyword arguments; they win over `arguments`. `engine` (hf, vllm, endpoint), the
+            engine's own options (`pretrained`, `device`, `base_url`, ...), `verdict`, `lenient`, `strict`,
+            `max_new_tokens`, `temperature`, `top_p`, `seed`, `ledger` (a path, or "none"). With neither
+            `pretrained` nor `engine`: the embedded judge, offline.
+
+    Raises:
+        EngineError: unknown option or engine, a model that cannot be loaded.
+        LedgerError: the ledger cannot be written.
+        ValueError: a value that an option does not take.
+    """
+    given = {**parse_arguments(arguments), **options}
+    kind = str(given.pop("engine", "hf"))
+    accepted = engine_options(kind)
+    embedded = "pretrained" in accepted and not given.get("pretrained")
+    if embedded:
+        given["pretrained"] = str(tiny.JUDGE)
+        given.setdefault("max_new_tokens", _TINY_REASONING)
+    known = [*accepted, *_JUDGE_OPTIONS, *_SAMPLING_OPTIONS]
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"engine={kind} takes {', '.join(sorted(known))}"
+            raise EngineError(f"{name}={given[name]}: unknown option; {hint}")
+    sampling = Sampling(**{name: given[name] for name in _SAMPLING_OPTIONS if name in given})
+    ledger = given.get("ledger")
+    return Judge(
+        shared_engine(kind, **{name: given[name] for name in accepted if name in given}),
+        verdict=given.get("verdict", "reason"),
+        lenient=_flag(given, "lenient"),
+        strict=_flag(given, "strict"),
+        sampling=sampling,
+        ledger=None if ledger == "none" else Ledger(ledger or default_path()),
+    )
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """`a=1,b=x` -> {"a": 1, "b": "x"}; numbers and true/false become what they look like.
+
+    Raises:
+        EngineError: a part without "=".
+    """
+    arguments: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise EngineError(f"{part!r} in {text!r}: not of the form name=value")
+        arguments[name.strip()] = _typed(value.strip())
+    return arguments
+
+
+def _typed(value: str) -> Any:
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _flag(options: Mapping[str, Any], name: str) -> bool:
+    value = options.get(name, False)
+    if not isinstance(value, bool):
+        raise EngineError(f"{name}={value}: want true or false")
+    return value
