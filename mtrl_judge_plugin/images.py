@@ -40,6 +40,15 @@ def load(image: Any) -> Image.Image:
         raise ImageError(f"image {describe(image)} cannot be decoded: {error}") from error
 
 
+def shrink(image: Image.Image, max_pixels: int | None) -> Image.Image:
+    """The image, scaled down to an area of at most `max_pixels` with its aspect ratio kept (None: as it is)."""
+    area = image.width * image.height
+    if max_pixels is None or area <= max_pixels:
+        return image
+    scale = (max_pixels / area) ** 0.5
+    return image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))), Image.Resampling.BICUBIC)
+
+
 def encoded(image: Any) -> bytes:
     """The encoded bytes of an image: the file's own, where there is one; PNG for a PIL image.
 

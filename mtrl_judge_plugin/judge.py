@@ -104,6 +104,16 @@ class Judge:
         """The model's name, for tables and logs."""
         return str(self.engine.identity.get("model", self.engine.identity))
 
+    def summary(self) -> str:
+        """One line for the end of a run: how many judgments, from cache, forced, failed, and where the ledger is."""
+        counts = self.counts
+        total = counts["judged"] + counts["cached"]
+        where = self.ledger.path if self.ledger else "none"
+        return (
+            f"{total} judgments ({counts['cached']} from cache, {counts['forced']} forced), {counts['failed']} failed, "
+            f"{counts['unreadable']} unreadable; ledger: {where}"
+        )
+
     def judge(self, samples: Sequence[Sample], *, progress: bool = False) -> list[Verdict]:
         """Judge samples; one Verdict each, in their order.
 
@@ -120,7 +130,7 @@ class Judge:
         conversations = [prompts.messages(sample) for sample in samples]
         choices = [sample.choices for sample in samples]
         read = self._read_verdict if self.verdict == "reason" else self._read_scores
-        entries = self._entries(conversations, choices, replace(self.sampling), ANSWER_TOKENS, progress, read)
+        entries = self._entries(conversations, choices, self.sampling, ANSWER_TOKENS, progress, read)
         verdicts = []
         for sample, (entry, cached) in zip(samples, entries, strict=True):
             verdict = _verdict(entry, sample.choices, self.lenient)

@@ -35,8 +35,8 @@ def messages(sample: Sample) -> list[Message]:
     """One user message: the named images, the question, the fenced texts, the verdicts to choose from.
 
     Returns:
-        Chat messages in the content-list form of transformers: `{"type": "image", "image": ...}`,
-        `{"type": "video", "video": ...}` and `{"type": "text", "text": ...}` items.
+        Chat messages in the content-list form of transformers: `{"type": "image", "image": ...}` and
+        `{"type": "text", "text": ...}` items.
     """
     images_compete = sample.form in ("pairwise", "ranking") and not sample.responses
     content: list[Message] = []
@@ -44,7 +44,6 @@ def messages(sample: Sample) -> list[Message]:
         if images_compete:
             content.append({"type": "text", "text": f"Image {sample.letters[number]}:"})
         content.append({"type": "image", "image": image})
-    content += [{"type": "video", "video": video} for video in sample.videos]
     parts = [sample.question.strip()]
     if sample.text:
         parts.append(fence(sample.text))
@@ -79,7 +78,12 @@ def fence(text: str) -> str:
 
 def defuse(text: str) -> str:
     """Replace the brackets of anything that could act as markup by look-alikes, so that it reads but does not act."""
-    return _CONTROL.sub(lambda match: match[0].translate(_LOOKALIKES), text)
+    return _CONTROL.sub(lambda match: lookalike(match[0]), text)
+
+
+def lookalike(token: str) -> str:
+    """A control token as harmless text: "<|im_end|>" -> "‹¦im_end¦›"."""
+    return token.translate(_LOOKALIKES)
 
 
 _LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦"})

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 import string
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 Form = Literal["pointwise", "pairwise", "score", "ranking"]
@@ -42,7 +42,6 @@ class Sample:
         ratings: single human ratings behind the label, where they exist.
         group: ties together samples that are not independent (both orders of one pair): the unit of a bootstrap.
         variant: how the sample differs from its twin in the group ("original", "swapped", ...).
-        videos: as images, for processors that take video: a path or a list of frames each.
 
     Raises:
         SampleError: unknown form, fewer than two choices, choices equal but for case, a label that is no choice,
@@ -61,11 +60,9 @@ class Sample:
     ratings: Sequence[float] = ()
     group: str = ""
     variant: str = "original"
-    videos: Sequence[Any] = ()
-    meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("images", "responses", "choices", "ratings", "videos"):
+        for name in ("images", "responses", "choices", "ratings"):
             value = getattr(self, name)
             if isinstance(value, (str, bytes)):
                 raise self._error(name, f"is one {type(value).__name__}; give a sequence")

@@ -1,0 +1,375 @@
+"""Engine `hf`: any image-text-to-text model that transformers loads, in process.
+
+Prompts are sorted by length and run in left-padded batches, so nothing depends on who shares a batch.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from mtrl_judge_plugin import images
+from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sampling, Scores
+from mtrl_judge_plugin.engines.checkpoint import fingerprint
+from mtrl_judge_plugin.prompts import lookalike
+
+Result = TypeVar("Result", Completion, Scores)
+_DEFAULT_BATCH = 32
+#: Frames taken from a video file, evenly spaced.
+_VIDEO_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """A rendered conversation: its text with media placeholders, and the media in order."""
+
+    text: str
+    images: list[Image.Image] = field(default_factory=list)
+    videos: list[list[Image.Image]] = field(default_factory=list)
+
+    @property
+    def size(self) -> float:
+        """A cheap stand-in for the number of tokens, to sort by."""
+        media = [*self.images, *(frame for video in self.videos for frame in video)]
+        return len(self.text) / 4 + sum(image.width * image.height / 1024 for image in media)
+
+
+class HFEngine:
+    """A model of transformers' AutoModelForImageTextToText with its AutoProcessor.
+
+    Args:
+        pretrained: a checkpoint folder or a hub id.
+        revision: branch, tag or commit of a hub id.
+        device: "cpu", "cuda", "cuda:1", or "auto" to spread a model over all GPUs. Default: the GPU if there is one.
+        dtype: "float32", "bfloat16", ... Default: bfloat16 on a GPU, float32 on the CPU.
+        attn_implementation: "sdpa", "flash_attention_2", "eager"; default is transformers' choice for the model.
+        max_pixels: shrink larger images to this area before the model's own processor sees them.
+        peft: a LoRA adapter folder or hub id to put on top.
+        batch: conversations a batch; default 32, halved where the GPU's memory does not hold them.
+        trust_remote_code: run the model's own code from its repository.
+
+    Raises:
+        EngineError: no such model, no processor, an unknown dtype, or a broken torch/torchvision pair.
+    """
+
+    def __init__(
+        self,
+        pretrained: str,
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        attn_implementation: str | None = None,
+        max_pixels: int | None = None,
+        peft: str | None = None,
+        batch: int | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        import torch
+
+        self._torch = torch
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = dtype or ("float32" if device == "cpu" else "bfloat16")
+        if not isinstance(getattr(torch, dtype, None), torch.dtype):
+            raise EngineError(f"dtype={dtype}: unknown; float32, bfloat16 or float16")
+        if batch is not None and batch < 1:
+            raise EngineError(f"batch={batch}: want 1 or more")
+        self._batch = batch or _DEFAULT_BATCH
+        self._max_pixels = max_pixels
+        self._lock = threading.Lock()
+        self.processor = _load_processor(pretrained, revision, trust_remote_code)
+        self.tokenizer = self.processor.tokenizer
+        self.tokenizer.padding_side = "left"
+        options = {"revision": revision, "trust_remote_code": trust_remote_code}
+        if attn_implementation:
+            options["attn_implementation"] = attn_implementation
+        self.model = _load_model(pretrained, peft, device_map=device, dtype=getattr(torch, dtype), **options)
+        self._special = _special_tokens(self.processor)
+        self.identity: Mapping[str, Any] = {
+            "engine": "hf",
+            "model": pretrained,
+            **fingerprint(pretrained, revision),
+            "dtype": dtype,
+            "attn_implementation": attn_implementation,
+            "max_pixels": max_pixels,
+            "peft": fingerprint(peft) if peft else None,
+        }
+
+    def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
+        """One completion a conversation; see `Engine`."""
+
+        def run(prompts: Sequence[_Prompt], seed: int) -> list[Completion]:
+            return self._generate(prompts, sampling, sampling.seed + seed)
+
+        yield from self._in_batches(conversations, run, lambda error: Completion(error=error))
+
+    def score(
+        self, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]], suffix: str
+    ) -> Iterator[tuple[int, Scores]]:
+        """Log-probability of each `choice + suffix`, all choices of a batch in one forward pass; see `Engine`."""
+        by_text: dict[int, Sequence[str]] = {}
+
+        def run(prompts: Sequence[_Prompt], seed: int) -> list[Scores]:
+            return self._score(prompts, [by_text[id(prompt)] for prompt in prompts], suffix)
+
+        def remember(number: int, prompt: _Prompt) -> None:
+            by_text[id(prompt)] = choices[number]
+
+        yield from self._in_batches(conversations, run, lambda error: Scores({}, error=error), remember)
+
+    def truncate(self, text: str, tokens: int) -> str:
+        """The text's first tokens."""
+        ids = self.tokenizer(text, add_special_tokens=False).input_ids
+        return text if len(ids) <= tokens else self.tokenizer.decode(ids[:tokens], skip_special_tokens=True).strip()
+
+    def _in_batches(
+        self,
+        conversations: Sequence[Conversation],
+        run: Callable[[Sequence[_Prompt], int], list[Result]],
+        failed: Callable[[str], Result],
+        rendered: Callable[[int, _Prompt], None] = lambda number, prompt: None,
+    ) -> Iterator[tuple[int, Result]]:
+        """Render, sort by length (longest first, so that memory runs out early or never), run batch by batch.
+
+        Prompts with and without images never share a batch: not every processor takes the mixture.
+        """
+        ready: list[tuple[int, _Prompt]] = []
+        for number, conversation in enumerate(conversations):
+            try:
+                prompt = self._render(conversation)
+            except (images.ImageError, EngineError) as error:
+                yield number, failed(str(error))
+            else:
+                rendered(number, prompt)
+                ready.append((number, prompt))
+        ready.sort(key=lambda item: (bool(item[1].images), item[1].size), reverse=True)
+        with_images = sum(bool(prompt.images) for _, prompt in ready)
+        for group in (ready[:with_images], ready[with_images:]):
+            for start in range(0, len(group), self._batch):
+                chunk = group[start : start + self._batch]
+                with self._lock:
+                    results = self._run_or_split([prompt for _, prompt in chunk], run, failed, chunk[0][0])
+                yield from zip((number for number, _ in chunk), results, strict=True)
+
+    def _run_or_split(
+        self,
+        prompts: Sequence[_Prompt],
+        run: Callable[[Sequence[_Prompt], int], list[Result]],
+        failed: Callable[[str], Result],
+        seed: int,
+    ) -> list[Result]:
+        """Run a batch; where it fails, run its halves, down to the one prompt that cannot be run."""
+        try:
+            return run(prompts, seed)
+        except (ValueError, RuntimeError, TypeError, IndexError) as error:  # processors and CUDA raise these
+            if len(prompts) == 1:
+                return [failed(f"{type(error).__name__}: {error}")]
+        if self._torch.cuda.is_available():
+            self._torch.cuda.empty_cache()
+        half = len(prompts) // 2
+        return [
+            *self._run_or_split(prompts[:half], run, failed, seed),
+            *self._run_or_split(prompts[half:], run, failed, seed + half),
+        ]
+
+    def _generate(self, prompts: Sequence[_Prompt], sampling: Sampling, seed: int) -> list[Completion]:
+        torch = self._torch
+        inputs = self._encode(prompts)
+        start = inputs["input_ids"].shape[1]
+        self._check_length(start, sampling.max_new_tokens)
+        options: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        if sampling.temperature > 0:
+            options = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+        if sampling.stop:
+            options |= {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer}
+        with torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            output = self.model.generate(**inputs, max_new_tokens=sampling.max_new_tokens, **options)[:, start:]
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        return [
+            self._completion(prompt, tokens, length, sampling)
+            for prompt, tokens, length in zip(prompts, output.tolist(), lengths, strict=True)
+        ]
+
+    def _completion(self, prompt: _Prompt, tokens: list[int], prompt_tokens: int, sampling: Sampling) -> Completion:
+        ends = self.model.generation_config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends])
+        end = next((number for number, token in enumerate(tokens) if token in ends), None)
+        text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True)
+        stop = min((text.find(word) for word in sampling.stop if word in text), default=None)
+        # Some chat templates open the think block themselves; the reply is read as a whole.
+        opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
+        count = len(tokens) if end is None else end + 1
+        finished = end is not None or stop is not None
+        return Completion(opened + text[:stop], finished, prompt_tokens, count)
+
+    def _score(self, prompts: Sequence[_Prompt], choices: Sequence[Sequence[str]], suffix: str) -> list[Scores]:
+        torch = self._torch
+        rows = [
+            _Prompt(prompt.text + choice + suffix, prompt.images, prompt.videos)
+            for prompt, options in zip(prompts, choices, strict=True)
+            for choice in options
+        ]
+        inputs = self._encode(rows)
+        ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
+        self._check_length(ids.shape[1], 0)
+        tokens = [row[keep].tolist() for row, keep in zip(ids, mask, strict=True)]
+        shared: list[int] = []
+        for options in choices:
+            group = tokens[len(shared) : len(shared) + len(options)]
+            shared += [_common_prefix(group)] * len(options)
+        lengths = [len(row) - same for row, same in zip(tokens, shared, strict=True)]
+        with torch.inference_mode():
+            logits = self.model(**inputs, use_cache=False, logits_to_keep=max(lengths) + 1).logits[:, :-1].float()
+        logprobs = logits.log_softmax(-1).gather(-1, ids[:, -max(lengths) :, None].to(logits.device))[..., 0]
+        sums = [row[-length:].sum().item() for row, length in zip(logprobs, lengths, strict=True)]
+        results, at = [], 0
+        for options in choices:
+            results.append(Scores(dict(zip(options, sums[at:], strict=False)), prompt_tokens=shared[at]))
+            at += len(options)
+        return results
+
+    def _encode(self, prompts: Sequence[_Prompt]) -> dict[str, Any]:
+        media: dict[str, Any] = {}
+        if prompts[0].images:
+            media["images"] = [prompt.images for prompt in prompts]
+        videos = [video for prompt in prompts for video in prompt.videos]
+        if videos:
+            media["videos"] = videos
+            # One frame a second is what the timestamps in the prompt will say; frames given as such have no clock.
+            media["video_metadata"] = [
+                {"fps": 1.0, "total_num_frames": len(video), "frames_indices": list(range(len(video)))}
+                for video in videos
+            ]
+            media["do_sample_frames"] = False
+        inputs = self.processor(
+            text=[prompt.text for prompt in prompts], padding=True, return_tensors="pt", **media
+        ).to(self.model.device)
+        return {
+            name: value.to(self.model.dtype) if self._torch.is_floating_point(value) else value
+            for name, value in inputs.items()
+        }
+
+    def _render(self, conversation: Conversation) -> _Prompt:
+        prompt = _Prompt("")
+        turns = []
+        *earlier, last = conversation
+        continued = last["role"] == "assistant"
+        for message in earlier if continued else conversation:
+            content = message["content"]
+            items = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            turns.append({"role": message["role"], "content": [self._item(item, prompt) for item in items]})
+        text = self.processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        if continued:
+            text += _text(last["content"]).removeprefix("<think>" if text.rstrip().endswith("<think>") else "")
+        return _Prompt(text, prompt.images, prompt.videos)
+
+    def _item(self, item: Mapping[str, Any], prompt: _Prompt) -> dict[str, str]:
+        if item["type"] == "text":
+            return {"type": "text", "text": self._special.sub(lambda match: lookalike(match[0]), item["text"])}
+        if item["type"] == "image":
+            prompt.images.append(images.shrink(images.load(item["image"]), self._max_pixels))
+        elif item["type"] == "video":
+            if getattr(self.processor, "video_processor", None) is None:
+                raise EngineError(f"{type(self.processor).__name__} takes no video; give its frames as images")
+            frames = [images.shrink(frame, self._max_pixels) for frame in _frames(item["video"])]
+            prompt.videos.append(frames)
+        else:
+            raise EngineError(f"content of type {item['type']!r}: want text, image or video")
+        return {"type": item["type"]}
+
+    def _check_length(self, prompt_tokens: int, new_tokens: int) -> None:
+        config = self.model.config.get_text_config()
+        most = getattr(config, "max_position_embeddings", None)
+        if most and prompt_tokens + new_tokens > most:
+            raise EngineError(
+                f"the prompt's {prompt_tokens} tokens and max_new_tokens={new_tokens} exceed the model's {most}; "
+                "shorten the prompt, lower max_pixels or max_new_tokens"
+            )
+
+
+def _load_processor(pretrained: str, revision: str | None, trust_remote_code: bool) -> Any:
+    try:
+        from transformers import AutoProcessor
+
+        processor = AutoProcessor.from_pretrained(pretrained, revision=revision, trust_remote_code=trust_remote_code)
+    except RuntimeError as error:
+        if "torchvision" in str(error):
+            raise EngineError(f"torch and torchvision do not fit each other ({error}); run `mtrl-judge doctor`") from error
+        raise
+    except (OSError, ValueError, ImportError) as error:
+        raise EngineError(
+            f"pretrained={pretrained}: no processor could be loaded ({_first_line(error)}). Give a checkpoint folder "
+            "with its preprocessor_config.json and tokenizer files (copy them from the base model), or a hub id"
+        ) from error
+    if not hasattr(processor, "image_processor"):
+        # AutoProcessor silently falls back to a bare tokenizer where the image processor's files are missing.
+        raise EngineError(
+            f"pretrained={pretrained}: has no image processor; copy preprocessor_config.json (and processor_config.json) "
+            "from the base model into the folder"
+        )
+    return processor
+
+
+def _load_model(pretrained: str, peft: str | None, **options: Any) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(pretrained, **options)
+    except (OSError, ValueError, ImportError) as error:
+        raise EngineError(f"pretrained={pretrained}: no model could be loaded: {_first_line(error)}") from error
+    if peft:
+        try:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, peft).merge_and_unload()
+        except ImportError as error:
+            raise EngineError(f"peft={peft}: needs the peft package; pip install peft") from error
+        except (OSError, ValueError) as error:
+            raise EngineError(f"peft={peft}: no adapter could be loaded: {_first_line(error)}") from error
+    return model.eval()
+
+
+def _special_tokens(processor: Any) -> re.Pattern[str]:
+    """Matches whatever the tokenizer or the processor would act upon: text in a prompt must not hold any of it."""
+    tokenizer = processor.tokenizer
+    tokens = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    tokens |= set(tokenizer.all_special_tokens)
+    for name in ("image_token", "video_token", "boi_token", "eoi_token", "vision_start_token", "vision_end_token"):
+        token = getattr(processor, name, None)
+        if isinstance(token, str):
+            tokens.add(token)
+    return re.compile("|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True)) or r"(?!)")
+
+
+def _frames(video: Any) -> list[Image.Image]:
+    if isinstance(video, (list, tuple)):
+        return [images.load(frame) for frame in video]
+    from transformers.video_utils import load_video
+
+    if not Path(str(video)).is_file():
+        raise images.ImageError(f"video {video!s} cannot be read: no such file")
+    frames, _ = load_video(str(video), num_frames=_VIDEO_FRAMES, backend="pyav")
+    return [Image.fromarray(frame) for frame in frames]
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(item["text"] for item in content)
+
+
+def _common_prefix(rows: Sequence[Sequence[int]]) -> int:
+    """Length of the longest token prefix that all rows share."""
+    return next(
+        (number for number, tokens in enumerate(zip(*rows, strict=False)) if len(set(tokens)) > 1),
+        min(map(len, rows)),
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

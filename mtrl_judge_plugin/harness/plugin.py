@@ -1,0 +1,74 @@
+"""lmms-eval's way in. The entry point returns the model's manifest; provider and tasks are registered as they load.
+
+The host calls the entry point from the middle of `import lmms_eval.models`, and which of its modules are whole at that
+moment depends on what the program imported first. So nothing of the host is imported here: `lmms_eval` itself is
+watched, and each of its submodules is extended once the import system has finished it and sets it on the package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+MODEL_ID = "mtrl_judge"
+
+
+def manifests() -> list[Any]:
+    """The entry point of group `lmms_eval.models`."""
+    from lmms_eval.models.registry_v2 import ModelManifest
+
+    register()
+    return [ModelManifest(model_id=MODEL_ID, chat_class_path="mtrl_judge_plugin.harness.model.MTRLJudge")]
+
+
+def register() -> None:
+    """Make the judge provider and the tasks known to lmms-eval, now or as soon as the modules concerned are whole.
+
+    Idempotent. Programs that use only `lmms_eval.tasks` or `lmms_eval.llm_judge` may call it by themselves.
+    """
+    host = sys.modules["lmms_eval"] if "lmms_eval" in sys.modules else importlib.import_module("lmms_eval")
+    if not isinstance(host, _Watched):
+        host.__class__ = _Watched
+    for name, extend in _EXTENSIONS.items():
+        module = vars(host).get(name)  # set only after the module has been executed to its end
+        if module is not None:
+            extend(module)
+
+
+def _add_provider(llm_judge: ModuleType) -> None:
+    from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
+
+    llm_judge.ProviderFactory.register_provider(MODEL_ID, MTRLJudgeProvider)
+
+
+def _add_tasks(tasks: ModuleType) -> None:
+    original = tasks.TaskManager.initialize_tasks
+    if hasattr(original, "with_mtrl_judge"):
+        return
+
+    def initialize_tasks(self: Any, include_path: Any = None, include_defaults: bool = True) -> dict[str, Any]:
+        from mtrl_judge_plugin.task_configs import FOLDER
+
+        ours = self._get_task_and_group(str(FOLDER))
+        for entry in ours.values():
+            # "python_task" loads the same way, but `--tasks list` leaves such tasks out.
+            entry["type"] = "task" if entry["type"] == "python_task" else entry["type"]
+        return {**ours, **original(self, include_path, include_defaults)}
+
+    initialize_tasks.with_mtrl_judge = True  # type: ignore[attr-defined]
+    tasks.TaskManager.initialize_tasks = initialize_tasks
+
+
+_EXTENSIONS: dict[str, Callable[[Any], None]] = {"llm_judge": _add_provider, "tasks": _add_tasks}
+
+
+class _Watched(ModuleType):
+    """The package `lmms_eval`, telling when one of its submodules is complete."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _EXTENSIONS and isinstance(value, ModuleType):
+            _EXTENSIONS[name](value)
