@@ -148,7 +148,10 @@ def _leading_choice(value: str, choices: Sequence[str]) -> str:
     text = value.strip(_EDGES)
     for choice in sorted(choices, key=len, reverse=True):
         name = choice.strip()
-        if text.casefold().startswith(name.casefold()) and not re.match(r"[\w./-]*\w", text[len(name) :]):
+        head, rest = text[: len(name)], text[len(name) :].removeprefix(f"/{choices[-1]}")
+        # "a" opens many a sentence: a letter followed by words counts only as the caller spelled it.
+        same = head == name if len(name) == 1 and rest else head.casefold() == name.casefold()
+        if same and not re.match(r"[\w./-]*\w", rest):
             return name
     return text
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from loguru import logger
+
 MODEL_ID = "mtrl_judge"
 
 
@@ -32,10 +34,10 @@ def register() -> None:
     host = sys.modules["lmms_eval"] if "lmms_eval" in sys.modules else importlib.import_module("lmms_eval")
     if not isinstance(host, _Watched):
         host.__class__ = _Watched
-    for name, extend in _EXTENSIONS.items():
+    for name in _EXTENSIONS:
         module = vars(host).get(name)  # set only after the module has been executed to its end
         if module is not None:
-            extend(module)
+            _extend(name, module)
 
 
 def _add_provider(llm_judge: ModuleType) -> None:
@@ -71,4 +73,11 @@ class _Watched(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _EXTENSIONS and isinstance(value, ModuleType):
-            _EXTENSIONS[name](value)
+            _extend(name, value)
+
+
+def _extend(name: str, module: ModuleType) -> None:
+    try:
+        _EXTENSIONS[name](module)
+    except Exception:  # the host must go on without us, as it does when an entry point fails
+        logger.exception(f"mtrl_judge could not extend lmms_eval.{name}; `mtrl-judge doctor` helps to find out why")
