@@ -57,13 +57,13 @@ def messages(sample: Sample) -> list[Message]:
 
 def with_instruction(conversation: Sequence[Mapping[str, Any]]) -> list[Message]:
     """A copy of somebody else's messages whose system message also asks for reasoning, then the reply, in our tags."""
-    first, *rest = conversation or [{"role": "user", "content": ""}]
-    if first["role"] != "system":
-        return [{"role": "system", "content": FREE_FORM_INSTRUCTION}, *map(dict, conversation)]
-    system = first["content"]
-    if not isinstance(system, str):
-        system = "\n".join(item["text"] for item in system if item.get("type") == "text")
-    return [{"role": "system", "content": f"{system}\n\n{FREE_FORM_INSTRUCTION}"}, *map(dict, rest)]
+    system, rest = "", list(conversation)
+    if rest and rest[0]["role"] == "system":
+        content = rest.pop(0)["content"]
+        parts = [content] if isinstance(content, str) else [item["text"] for item in content if item["type"] == "text"]
+        system = "\n".join(parts) + "\n\n"
+    instruction = {"type": "text", "text": system + FREE_FORM_INSTRUCTION}
+    return [{"role": "system", "content": [instruction]}, *map(dict, rest)]
 
 
 def fence(text: str) -> str:

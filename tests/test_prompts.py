@@ -78,8 +78,9 @@ def test_the_instruction_joins_the_system_message_and_leaves_the_callers_alone(s
     first, *rest = with_instruction(conversation)
     assert conversation == before
     assert first["role"] == "system"
-    assert first["content"].endswith(FREE_FORM_INSTRUCTION)
-    assert first["content"].startswith("Be brief.") == (system is not None)
+    text = first["content"][0]["text"]
+    assert text.endswith(FREE_FORM_INSTRUCTION)
+    assert text.startswith("Be brief.") == (system is not None)
     assert rest == [{"role": "user", "content": "Is it?"}]
 
 

@@ -1,0 +1,215 @@
+import dataclasses
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from PIL import Image
+
+from mtrl_judge_plugin import Judge, Sample
+from mtrl_judge_plugin.engines import Completion, Sampling, Scores
+from mtrl_judge_plugin.judge import UnscoredError
+from mtrl_judge_plugin.ledger import Ledger
+
+RIGHT = "<think>clear</think><answer>yes</answer>"
+
+
+class Scripted:
+    """An engine whose replies are a function of the conversation; it records what it was asked."""
+
+    def __init__(self, reply=lambda text: RIGHT, **identity):
+        self.reply, self.identity = reply, {"engine": "scripted", "model": "script", **identity}
+        self.asked, self.samplings = [], []
+
+    def generate(self, conversations, sampling):
+        self.samplings.append(sampling)
+        for number in reversed(range(len(conversations))):  # engines answer in whatever order suits them
+            text = "\n".join(
+                item["text"] for message in conversations[number] for item in message["content"] if item["type"] == "text"
+            )
+            self.asked.append(text)
+            reply = self.reply(text)
+            yield number, reply if isinstance(reply, Completion) else Completion(reply, prompt_tokens=5, completion_tokens=2)
+
+    def score(self, conversations, choices, suffix):
+        for number, options in enumerate(choices):
+            self.asked.append((conversations[number][-1]["content"][0]["text"], tuple(options), suffix))
+            yield number, Scores({choice: -float(rank) for rank, choice in enumerate(options)})
+
+    def truncate(self, text, tokens):
+        return " ".join(text.split()[:tokens])
+
+
+def sample(number, **changes):
+    values = {"task": "t", "form": "pointwise", "question": f"Is it {number}?", "choices": ("yes", "no")}
+    return Sample(id=str(number), **{**values, **changes})
+
+
+def test_verdicts_come_in_the_samples_order_and_equal_questions_are_asked_once():
+    engine = Scripted(lambda text: f"<think>{text[:9]}</think><answer>{'no' if '3' in text else 'yes'}</answer>")
+    verdicts = Judge(engine).judge([sample(number) for number in (1, 3, 2, 3)])
+    assert [verdict.answer for verdict in verdicts] == ["yes", "no", "yes", "no"]
+    assert [verdict.reasoning for verdict in verdicts] == ["Is it 1?", "Is it 3?", "Is it 2?", "Is it 3?"]
+    assert len(engine.asked) == 3
+
+
+def test_a_reply_cut_off_while_reasoning_is_finished_by_a_forced_answer():
+    def reply(text):
+        return Completion("no</answer>") if text.endswith("</think><answer>") else Completion("<think>1 2 yes", finished=False)
+
+    engine = Scripted(reply)
+    judge = Judge(engine, sampling=Sampling(max_new_tokens=50))
+    verdict = judge.judge([sample(1)])[0]
+    assert verdict.answer == "no"
+    assert verdict.forced
+    assert verdict.reply == "<think>1 2 yes</think><answer>no</answer>"
+    assert engine.samplings[0].max_new_tokens > 50 > engine.samplings[1].max_new_tokens
+    assert judge.counts["forced"] == 1
+
+
+def test_one_bad_sample_is_unscored_with_its_error_and_the_others_are_judged(tmp_path):
+    missing = sample(2, images=(tmp_path / "missing.png",))
+    failing = Scripted(lambda text: Completion(error="out of tokens") if "4" in text else "gibberish" if "5" in text else RIGHT)
+    judge = Judge(failing, ledger=Ledger(tmp_path / "ledger.sqlite"))
+    verdicts = judge.judge([sample(1), missing, sample(3), sample(4), sample(5)])
+    assert [verdict.answer for verdict in verdicts] == ["yes", None, "yes", None, None]
+    assert "missing.png" in verdicts[1].error
+    assert verdicts[3].error == "out of tokens"
+    assert "<think>" in verdicts[4].error
+    assert (judge.counts["failed"], judge.counts["unreadable"], judge.counts["judged"]) == (2, 1, 5)
+    assert "2 failed, 1 unreadable" in judge.summary()
+    with pytest.raises(UnscoredError, match=r"sample '2'.*missing\.png"):
+        Judge(failing, strict=True).judge([sample(1), missing])
+
+
+def test_direct_verdicts_carry_probabilities_of_every_choice():
+    engine = Scripted()
+    verdict = Judge(engine, verdict="direct").judge([sample(1, choices=("safe", "unsafe", "not sure"))])[0]
+    assert engine.asked == [("<think></think><answer>", ("safe", "unsafe", "not sure"), "</answer>")]
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+    assert verdict.probabilities["safe"] / verdict.probabilities["unsafe"] == pytest.approx(2.718281828)
+    assert (verdict.answer, verdict.well_formed) == ("safe", True)
+
+
+def test_lenient_reading_is_the_callers_choice_and_needs_no_second_judgment(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    engine = Scripted(lambda text: "Answer: yes")
+    assert Judge(engine, ledger=ledger).judge([sample(1)])[0].answer is None
+    verdict = Judge(engine, ledger=ledger, lenient=True).judge([sample(1)])[0]
+    assert (verdict.answer, verdict.well_formed, len(engine.asked)) == ("yes", False, 1)
+
+
+def test_the_ledger_answers_what_it_has_seen_and_only_that(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    picture = Image.new("RGB", (4, 4), "red")
+    first = sample(1, images=(picture,))
+    engine = Scripted()
+    Judge(engine, ledger=ledger).judge([first])
+
+    def asked_again(judge, *samples):
+        before = len(engine.asked)
+        judge.judge(samples)
+        return len(engine.asked) - before
+
+    assert asked_again(Judge(engine, ledger=ledger), first) == 0
+    assert asked_again(Judge(engine, ledger=ledger), sample(1, images=(Image.new("RGB", (4, 4), "blue"),))) == 1
+    assert asked_again(Judge(engine, ledger=ledger), dataclasses.replace(first, question="Is it 9?")) == 1
+    assert asked_again(Judge(engine, ledger=ledger, sampling=Sampling(max_new_tokens=7)), first) == 1
+    assert asked_again(Judge(engine, ledger=ledger, sampling=Sampling(temperature=1.0)), first) == 1
+    assert asked_again(Judge(engine, ledger=ledger, verdict="direct"), first) == 1
+    engine.identity["revision"] = "2"
+    assert asked_again(Judge(engine, ledger=ledger), first) == 1
+    with sqlite3.connect(ledger.path) as connection:
+        prompt = json.loads(connection.execute("SELECT prompt FROM judgments LIMIT 1").fetchone()[0])
+    assert len(prompt[0]["content"][0]["image"]) == 64, "an image is stored as its digest"
+
+
+def test_sampled_repeats_are_different_draws_and_greedy_ones_are_one(tmp_path):
+    engine = Scripted()
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    Judge(engine, ledger=ledger).judge([sample(1)] * 3)
+    assert len(engine.asked) == 1
+    Judge(engine, ledger=ledger, sampling=Sampling(temperature=1.0)).judge([sample(1)] * 3)
+    assert len(engine.asked) == 4
+
+
+PROMPT = [{"role": "user", "content": [{"type": "text", "text": "Rate it."}]}]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("<think>1 or 2, yes {3}</think><answer>4</answer>", "4"),
+        ("<think>1 or 2</think>\n5 6\nwell", "5 6 well"),
+        ("plain", "plain"),
+        ("<think>1</think><answer>one two three four five</answer>", "one two three"),
+    ],
+)
+def test_a_free_form_reply_shows_its_visible_part_within_the_callers_bound(raw, text):
+    engine = Scripted(lambda _: raw)
+    reply = Judge(engine, sampling=Sampling(max_new_tokens=100)).reply([PROMPT], max_tokens=3)[0]
+    assert (reply.text, reply.raw) == (text, raw)
+    assert engine.samplings[0].max_new_tokens == 103
+
+
+def test_a_free_form_reply_cut_off_while_reasoning_is_forced_and_shows_none_of_it():
+    def reply(text):
+        return "7</answer>" if text.endswith("</think><answer>") else Completion("first 1, then 2", finished=False)
+
+    shown = Judge(Scripted(reply)).reply([PROMPT], instruct=True)[0]
+    assert (shown.text, shown.forced, shown.reasoning) == ("7", True, "first 1, then 2")
+
+
+def test_an_ordinary_answer_cut_off_by_the_callers_bound_is_not_taken_for_reasoning():
+    shown = Judge(Scripted(lambda _: Completion("a b c d", finished=False))).reply([PROMPT], max_tokens=2)[0]
+    assert (shown.text, shown.forced) == ("a b", False)
+
+
+KILLED = textwrap.dedent(
+    """
+    import sys, time
+    from mtrl_judge_plugin import Judge, Sample
+    from mtrl_judge_plugin.engines import Completion
+    from mtrl_judge_plugin.ledger import Ledger
+
+    class Slow:
+        identity = {"engine": "slow", "model": "slow"}
+        def generate(self, conversations, sampling):
+            for number in range(len(conversations)):
+                time.sleep(0.02)
+                yield number, Completion("<think></think><answer>yes</answer>")
+        def truncate(self, text, tokens):
+            return text
+
+    samples = [Sample(id=str(n), task="t", form="pointwise", question=f"Is it {n}?", choices=("yes", "no")) for n in range(200)]
+    verdicts = Judge(Slow(), ledger=Ledger(sys.argv[1])).judge(samples)
+    print(sum(verdict.answer == "yes" for verdict in verdicts))
+    """
+)
+
+
+def test_kill_9_half_way_through_200_judgments_and_none_is_judged_twice(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    command = [sys.executable, "-c", KILLED, str(path)]
+    Ledger(path)
+
+    def rows():
+        with sqlite3.connect(path) as connection:
+            return connection.execute("SELECT count(*), coalesce(max(times), 0) FROM judgments").fetchone()
+
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while rows()[0] < 100:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = rows()[0]
+    assert 100 <= before < 200
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "200"
+    assert rows() == (200, 1), "200 judgments, each once"
