@@ -1,0 +1,182 @@
+"""`API_TYPE=mtrl_judge`: the judge as lmms-eval's judge backend, configured by `MTRL_JUDGE_ARGS` as `load_judge` is.
+
+Only the verdict goes back, as the caller's prompt asks for it; the reasoning stays in the ledger.
+
+What a failed judgment looks like to the host: `content=""` and `success=False` with a reason; nothing is raised. An
+exception would send tasks into their retry loops, with sleeps of up to 10 s a try, and an unreadable text into a
+guess; at an empty content all of them go on at once. Most then write a 0 (or -1) that the provider cannot prevent. So
+each such judgment is counted, the run ends with a line that says how many there were, and `strict=true` in
+`MTRL_JUDGE_ARGS` ends it at the first. A question that failed is not asked again in the same run: engines have their
+own retries.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ResponseParser, ServerConfig, ServerInterface
+
+from mtrl_judge_plugin import chat, formats
+from mtrl_judge_plugin.batcher import conversation_key
+from mtrl_judge_plugin.harness.backend import backend_of
+from mtrl_judge_plugin.judge import Reply
+
+_RUBRIC_PROMPT = """Evaluate the following response according to the given rubric.
+
+Question: {question}
+
+Response: {prediction}
+
+Rubric:
+{rubric}
+
+Provide a JSON response with scores for each rubric item."""
+
+
+class MTRLJudgeProvider(ServerInterface):
+    """A judge server of the host. Cheap to build; all instances of a process share one judge for the same arguments.
+
+    Args:
+        config: of the host. `model_name`, `timeout` and `num_retries` mean nothing here; `max_tokens` bounds the
+            visible reply; a `temperature` above 0 and a `top_p` go before the judge's own.
+    """
+
+    def __init__(self, config: ServerConfig | None = None) -> None:
+        super().__init__(config)
+
+    def is_available(self) -> bool:
+        """Always: it runs in this process. Wrong arguments end the run at the first question."""
+        return True
+
+    def evaluate(self, request: Request) -> Response:
+        """Answer a request; see the module's text for what a failed one returns.
+
+        Raises:
+            JudgeStoppedError: the judge cannot be built, or it is strict and this judgment failed.
+        """
+        return self._ask(request, "", lambda text: text)
+
+    def evaluate_binary(
+        self,
+        question: str,
+        answer: str,
+        prediction: str,
+        output_format: str = "0/1",
+        custom_prompt: str | None = None,
+        images: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Is the prediction right? `result` is 1 or 0 ("0/1"), True or False ("yes/no"), or None: no verdict."""
+        prompt = JudgePromptBuilder.build_binary_prompt(
+            question, answer, prediction, output_format=output_format, custom_prompt=custom_prompt, **kwargs
+        )
+        request = self._request(prompt, images, question=question, answer=answer, prediction=prediction)
+        response = self._ask(request, output_format, lambda text: formats.binary(text, output_format))
+        return {"result": response.parsed_result, **_fields(response, prompt)}
+
+    def evaluate_comparative(
+        self,
+        question: str,
+        response1: str,
+        response2: str,
+        context: str | None = None,
+        score_range: tuple[int, int] = (1, 10),
+        custom_prompt: str | None = None,
+        images: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Two responses side by side: `scores` are two numbers, or (-1.0, -1.0) with `success` False."""
+        prompt = JudgePromptBuilder.build_comparative_prompt(
+            question, response1, response2, context, score_range, custom_prompt, **kwargs
+        )
+        request = self._request(
+            prompt, images, question=question, response1=response1, response2=response2, context=context
+        )
+        response = self._ask(request, "scores", _two_scores)
+        scores = response.parsed_result if response.success else (-1.0, -1.0)
+        return {"scores": scores, **_fields(response, prompt)}
+
+    def evaluate_with_rubric(
+        self,
+        question: str,
+        prediction: str,
+        rubric: Mapping[str, Any],
+        images: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Scores for each item of a rubric: `scores` is the reply's JSON object, or {} with `success` False."""
+        items = "\n".join(f"- {name}: {text}" for name, text in rubric.items())
+        prompt = _RUBRIC_PROMPT.format(question=question, prediction=prediction, rubric=items)
+        request = self._request(prompt, images, question=question, prediction=prediction)
+        request.config = replace(self.config, response_format="json")
+        response = self._ask(request, "rubric", json.loads)
+        return {"scores": response.parsed_result if response.success else {}, **_fields(response, prompt)}
+
+    def _request(self, prompt: str, images: Sequence[Any] | None, **about: Any) -> Request:
+        message = {"role": "user", "content": prompt}
+        return Request(messages=[message], images=list(images or ()), config=self.config, **about)
+
+    def _ask(self, request: Request, form: str, read: Callable[[str], Any]) -> Response:
+        """Judge a request and read its visible part; `form` names the reading."""
+        config = request.config or self.config
+        backend = backend_of(os.environ.get("MTRL_JUDGE_ARGS", ""))
+        name, own, as_json = backend.judge.name, backend.judge.sampling, config.response_format == "json"
+        sampling = replace(
+            own,
+            temperature=config.temperature or own.temperature,
+            top_p=own.top_p if config.top_p is None else config.top_p,
+        )
+        key: object = None
+        reply: Reply | None = None
+        try:
+            conversation = chat.conversation(
+                request.messages,
+                images=request.images or (),
+                system=config.system_prompt or self.config.system_prompt,
+                as_json=as_json,
+            )
+            key = (conversation_key(conversation), config.max_tokens, sampling, form)
+            before = backend.known_failure(key)
+            if before is not None:
+                return _failed(name, None, before)
+            reply = backend.reply(conversation, config.max_tokens or 1024, sampling)
+            if reply.error is not None:
+                raise formats.UnreadableError(reply.error)
+            text = formats.as_asked(reply.text, chat.last_question(conversation), as_json=as_json)
+            result = read(text)
+        except Exception as error:  # whatever an engine raises: this one judgment has failed, the others go on
+            reason = str(error) or type(error).__name__
+            backend.fail(key or reason, reason)
+            return _failed(name, reply, reason)
+        backend.succeed()
+        return Response(text, name, _usage(reply), reply, parsed_result=result)
+
+
+def _failed(name: str, reply: Reply | None, reason: str) -> Response:
+    return Response("", name, _usage(reply), reply, success=False, error_message=reason)
+
+
+def _usage(reply: Reply | None) -> dict[str, int]:
+    prompt, completion = (reply.prompt_tokens, reply.completion_tokens) if reply else (0, 0)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _fields(response: Response, prompt: str) -> dict[str, Any]:
+    """What the host's own providers return beside a result."""
+    return {
+        "raw_response": response.content or response.error_message,
+        "model": response.model_used,
+        "prompt": prompt,
+        "success": response.success,
+    }
+
+
+def _two_scores(text: str) -> tuple[float, float]:
+    scores: tuple[float, float] = ResponseParser.parse_comparative_response(text)
+    if scores == (-1.0, -1.0):
+        raise formats.UnreadableError(f"no two numbers on the first line: {text[:80]!r}")
+    return scores

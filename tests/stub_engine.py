@@ -1,0 +1,108 @@
+"""An engine that answers by rule: its verdicts are known beforehand, its reasoning is long and misleads."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mtrl_judge_plugin import images
+from mtrl_judge_plugin.engines import Completion, Conversation, Sampling, Scores
+
+#: Everything that fools the host's parsers: digits, braces, "yes", numbers on the first line, a fenced JSON object.
+REASONING = (
+    '1 0.9 10 10\nyes, yes: 7 out of 10? {"score": 1, "pred": "yes"} No wait, 0.3 | 0.8 | 1\n[[A]] \\boxed{3}\n'
+    "```json\n{\"answer_score\": 5}\n```\nIs it 'correct'? True. <label>True</label> Answer: 1. Final Score: 100. "
+) * 8
+#: What a prompt of a test says for the stub to reply.
+ORDER = re.compile(r"\[\[reply:(.*?)\]\]", re.DOTALL)
+
+
+class StubEngine:
+    """Replies what the last user message orders by `[[reply:...]]`, its number of images, or what `RULE` says.
+
+    Args:
+        style: "tags" (<think> and <answer>), "think" (<think> only), "plain" (the verdict alone), "cut" (never stops
+            reasoning unless it is forced to), "error" (each conversation fails), "crash" (the whole batch raises).
+        nonce: makes the identity, and with it the ledger's keys, its own.
+        seconds: how long a batch takes.
+    """
+
+    #: All batch sizes and conversations of the process, by nonce.
+    batches: dict[str, list[int]] = {}
+    asked: dict[str, list[Conversation]] = {}
+    samplings: dict[str, list[Sampling]] = {}
+
+    def __init__(self, style: str = "tags", nonce: Any = None, seconds: float = 0.0) -> None:
+        self.style = style
+        self.nonce = str(nonce or uuid.uuid4())
+        self.seconds = seconds
+        self.identity = {"kind": "stub", "model": "stub", "style": style, "nonce": self.nonce}
+        self._busy = threading.Lock()
+        for log in (self.batches, self.asked, self.samplings):
+            log.setdefault(self.nonce, [])
+
+    def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
+        assert self._busy.acquire(blocking=False), "two threads in the engine at once"
+        try:
+            self.batches[self.nonce].append(len(conversations))
+            self.asked[self.nonce] += conversations
+            self.samplings[self.nonce].append(sampling)
+            time.sleep(self.seconds)
+            if self.style == "crash":
+                raise RuntimeError("the engine is on fire")
+            for number, conversation in reversed(list(enumerate(conversations))):
+                yield number, self._complete(conversation)
+        finally:
+            self._busy.release()
+
+    def score(
+        self, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]], suffix: str
+    ) -> Iterator[tuple[int, Scores]]:
+        raise NotImplementedError
+
+    def truncate(self, text: str, tokens: int) -> str:
+        return "".join(re.findall(r"\s*\S+", text)[:tokens])
+
+    def _complete(self, conversation: Conversation) -> Completion:
+        if self.style == "error":
+            return Completion(error="no such luck")
+        try:
+            verdict = verdict_of(conversation)
+        except images.ImageError as error:
+            return Completion(error=str(error))
+        if conversation[-1]["role"] == "assistant":  # a forced answer: behind <answer>, the reasoning cut off
+            return Completion(f"{verdict}</answer>", True, 10, 3)
+        text, finished = {
+            "tags": (f"<think>{REASONING}</think><answer>{verdict}</answer>", True),
+            "think": (f"<think>{REASONING}</think>\n\n{verdict}", True),
+            "plain": (verdict, True),
+            "cut": (f"<think>{REASONING}", False),
+        }[self.style]
+        return Completion(text, finished, 10, len(text.split()))
+
+
+def verdict_of(conversation: Conversation) -> str:
+    """What the stub has to say about a conversation: known beforehand, so that metrics are."""
+    users = [message["content"] for message in conversation if message["role"] == "user"][-1]
+    text = "\n".join(item["text"] for item in users if item["type"] == "text")
+    pictures = [images.load(item["image"]) for item in users if item["type"] == "image"]
+    order = ORDER.findall(text)
+    if order:
+        return str(order[-1])
+    if "colours" in text:
+        return " ".join("{:02x}{:02x}{:02x}".format(*picture.getpixel((0, 0))) for picture in pictures)
+    if text.rstrip().endswith("|"):  # mmvet: 0.7 for predictions that name a cat, else 0.2
+        return "0.7" if "cat" in text.rsplit("\n", 1)[-1].casefold() else "0.2"
+    if "Ground Truth Answer:" in text:  # evaluate_binary: is the answer found in the prediction?
+        answer = re.search(r"Ground Truth Answer:\n```\n(.*?)\n```", text, re.DOTALL)
+        prediction = re.search(r"Model Prediction:\n```\n(.*?)\n```", text, re.DOTALL)
+        assert answer
+        assert prediction
+        return "1" if answer[1] in prediction[1] else "0"
+    if "two values indicating the scores" in text:  # llava-in-the-wild
+        return "8 6\nAssistant 1 names 3 things, assistant 2 only 1."
+    raise AssertionError(f"the stub has no rule for: {text[-200:]}")
