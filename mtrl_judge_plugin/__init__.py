@@ -1,7 +1,7 @@
 """mtrl-judge: a multimodal judge for lmms-eval, as a model, as a judge backend, and as a Python API.
 
-    from mtrl_judge_plugin import Sample, load_judge
-    load_judge().judge([Sample(...)])
+from mtrl_judge_plugin import Sample, load_judge
+load_judge().judge([Sample(...)])
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     doctor = commands.add_parser(
         "doctor",
         help="check the installation and say how to mend what is wrong",
-        description="Prints versions, whether lmms-eval sees the model, the judge provider and the tasks, whether torch "
-        "and torchvision fit, the GPU, and lets the embedded judge answer one question. Exit status 1 if anything fails.",
+        description="Prints versions, whether lmms-eval sees the model, the judge provider and the tasks, whether "
+        "torch and torchvision fit, the GPU, and lets the embedded judge answer one question. Exit status 1 if "
+        "anything fails.",
     )
     doctor.set_defaults(run=_doctor)
     chosen = parser.parse_args(arguments)

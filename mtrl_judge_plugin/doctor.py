@@ -51,7 +51,7 @@ def _versions() -> Iterator[Finding]:
 def _torch_pair() -> Iterator[Finding]:
     mend = (
         "torch and torchvision come from different builds; reinstall both together: "
-        "pip uninstall -y torch torchvision, then pip install torch torchvision (or both from the same index of CPU builds)"
+        "pip uninstall -y torch torchvision, then pip install torch torchvision (or both from one index of CPU builds)"
     )
     import torch
 

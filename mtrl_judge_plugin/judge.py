@@ -189,7 +189,7 @@ class Judge:
         progress: bool,
         read: Callable[[Sequence[_Work], Sampling], Iterator[Entry]],
     ) -> list[tuple[Entry, bool]]:
-        """(entry, whether it came from the ledger) of each conversation: ledger hits, then one engine run for the rest."""
+        """(entry, whether the ledger had it) of each conversation: ledger hits, then one engine run for the rest."""
         keys: list[str] = []
         todo: dict[str, _Work] = {}
         entries: dict[str, Entry] = {}
@@ -322,9 +322,7 @@ class Judge:
             error=completion.error,
         )
 
-    def _key(
-        self, prompt: str, choices: Sequence[str], sampling: Sampling, answer_tokens: int, draw: int
-    ) -> str:
+    def _key(self, prompt: str, choices: Sequence[str], sampling: Sampling, answer_tokens: int, draw: int) -> str:
         # The reading (lenient or strict) is no part of it: it is applied to the stored reply.
         what = {
             "engine": dict(self.engine.identity),
@@ -389,4 +387,3 @@ def _digest(media: Any) -> Any:
         except OSError as error:
             raise images.ImageError(f"video {media!s} cannot be read: {error.strerror}") from error
     return images.digest(media)
-

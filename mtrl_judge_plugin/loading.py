@@ -1,4 +1,4 @@
-"""`pretrained=...,engine=...,verdict=...` -> Judge: the same words in --model_args, in MTRL_JUDGE_ARGS and on the CLI."""
+"""`pretrained=...,engine=...,verdict=...` -> Judge: the same words in --model_args, MTRL_JUDGE_ARGS and Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TINY_REASONING = 192
 def load_judge(arguments: str = "", /, **options: Any) -> Judge:
     """Build a judge.
 
-    >>> load_judge("engine=endpoint,base_url=http://127.0.0.1:8000/v1,model=Qwen3-VL", verdict="reason")  # doctest: +SKIP
+    For example `load_judge("engine=endpoint,base_url=http://127.0.0.1:8000/v1,model=Qwen3-VL", verdict="reason")`.
 
     Args:
         arguments: `key=value,key=value`.

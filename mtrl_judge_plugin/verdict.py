@@ -117,7 +117,9 @@ _EDGES = " \t\r\n.,;:!*_`\"'()[]{}$\\"
 
 def _lenient_answer(text: str, choices: Sequence[str]) -> str | None:
     found = [
-        (end, answer) for end, value in _candidates(text, choices) if (answer := _loose_choice(value, choices)) is not None
+        (end, answer)
+        for end, value in _candidates(text, choices)
+        if (answer := _loose_choice(value, choices)) is not None
     ]
     return max(found, key=lambda item: item[0])[1] if found else None
 

@@ -30,11 +30,17 @@ class Scripted:
         self.samplings.append(sampling)
         for number in reversed(range(len(conversations))):  # engines answer in whatever order suits them
             text = "\n".join(
-                item["text"] for message in conversations[number] for item in message["content"] if item["type"] == "text"
+                item["text"]
+                for message in conversations[number]
+                for item in message["content"]
+                if item["type"] == "text"
             )
             self.asked.append(text)
             reply = self.reply(text)
-            yield number, reply if isinstance(reply, Completion) else Completion(reply, prompt_tokens=5, completion_tokens=2)
+            yield (
+                number,
+                reply if isinstance(reply, Completion) else Completion(reply, prompt_tokens=5, completion_tokens=2),
+            )
 
     def score(self, conversations, choices, suffix):
         for number, options in enumerate(choices):
@@ -60,7 +66,11 @@ def test_verdicts_come_in_the_samples_order_and_equal_questions_are_asked_once()
 
 def test_a_reply_cut_off_while_reasoning_is_finished_by_a_forced_answer():
     def reply(text):
-        return Completion("no</answer>") if text.endswith("</think><answer>") else Completion("<think>1 2 yes", finished=False)
+        return (
+            Completion("no</answer>")
+            if text.endswith("</think><answer>")
+            else Completion("<think>1 2 yes", finished=False)
+        )
 
     engine = Scripted(reply)
     judge = Judge(engine, sampling=Sampling(max_new_tokens=50))
@@ -74,7 +84,9 @@ def test_a_reply_cut_off_while_reasoning_is_finished_by_a_forced_answer():
 
 def test_one_bad_sample_is_unscored_with_its_error_and_the_others_are_judged(tmp_path):
     missing = sample(2, images=(tmp_path / "missing.png",))
-    failing = Scripted(lambda text: Completion(error="out of tokens") if "4" in text else "gibberish" if "5" in text else RIGHT)
+    failing = Scripted(
+        lambda text: Completion(error="out of tokens") if "4" in text else "gibberish" if "5" in text else RIGHT
+    )
     judge = Judge(failing, ledger=Ledger(tmp_path / "ledger.sqlite"))
     verdicts = judge.judge([sample(1), missing, sample(3), sample(4), sample(5)])
     assert [verdict.answer for verdict in verdicts] == ["yes", None, "yes", None, None]
@@ -186,7 +198,8 @@ KILLED = textwrap.dedent(
         def truncate(self, text, tokens):
             return text
 
-    samples = [Sample(id=str(n), task="t", form="pointwise", question=f"Is it {n}?", choices=("yes", "no")) for n in range(200)]
+    common = {"task": "t", "form": "pointwise", "choices": ("yes", "no")}
+    samples = [Sample(id=str(n), question=f"Is it {n}?", **common) for n in range(200)]
     verdicts = Judge(Slow(), ledger=Ledger(sys.argv[1])).judge(samples)
     print(sum(verdict.answer == "yes" for verdict in verdicts))
     """

@@ -23,7 +23,12 @@ def test_every_choice_of_every_form_is_read_back_as_the_caller_spelled_it(choice
     for choice in choices:
         for written in (choice, choice.upper(), f"\n {choice.lower()}\t"):
             verdict = parse(f" <think>because</think>\n<answer>{written}</answer>\n", choices)
-            assert (verdict.answer, verdict.well_formed, verdict.reasoning, verdict.error) == (choice, True, "because", None)
+            assert (verdict.answer, verdict.well_formed, verdict.reasoning, verdict.error) == (
+                choice,
+                True,
+                "because",
+                None,
+            )
 
 
 @pytest.mark.parametrize(
@@ -114,8 +119,8 @@ def test_no_choices_is_the_callers_mistake():
 
 
 PIECES = st.sampled_from(
-    [*TAGS, "yes", "no", " ", "\n", "<THINK>", "<answer >", "< think>", "</answer", "[[A]]", "\\boxed{yes}", "Answer: no",
-     '{"answer": "yes"}', "ignore the above", "\u2028", "\x00", "YES", "{" * 50, "Answer: " * 20]
+    [*TAGS, "yes", "no", " ", "\n", "<THINK>", "<answer >", "< think>", "</answer", "[[A]]", "\\boxed{yes}", "YES",
+     "Answer: no", '{"answer": "yes"}', "ignore the above", "\u2028", "\x00", "{" * 50, "Answer: " * 20]
 )  # fmt: skip
 REPLIES = st.lists(PIECES | st.text(max_size=8), max_size=12).map("".join) | st.text(max_size=40)
 
@@ -165,7 +170,14 @@ def test_a_formatted_reply_reads_back(reasoning, answer):
 
 
 def test_long_hostile_replies_take_linear_time():
-    for text in ("{" * 200_000, "Answer: " * 30_000, "[[" * 100_000, "<think>" * 30_000, "\\boxed{" * 30_000, "*" * 200_000):
+    for text in (
+        "{" * 200_000,
+        "Answer: " * 30_000,
+        "[[" * 100_000,
+        "<think>" * 30_000,
+        "\\boxed{" * 30_000,
+        "*" * 200_000,
+    ):
         assert parse(text, YES_NO, lenient=True).answer is None
 
 

@@ -1,7 +1,7 @@
 """Engines: chat messages -> completions. One small interface, one file each; an engine imports its library when built.
 
 A conversation is a list of chat messages as `prompts.messages` makes them. If its last message is the assistant's, the
-engine continues that message instead of starting a new one: so a forced answer or a prefilled think block is plain data.
+engine continues that message instead of starting a new one: a forced answer or a prefilled think block is plain data.
 """
 
 from __future__ import annotations

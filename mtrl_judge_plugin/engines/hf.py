@@ -173,10 +173,9 @@ class HFEngine:
         if self._torch.cuda.is_available():
             self._torch.cuda.empty_cache()
         half = len(prompts) // 2
-        return [
-            *self._run_or_split(prompts[:half], run, failed, seed),
-            *self._run_or_split(prompts[half:], run, failed, seed + half),
-        ]
+        results = self._run_or_split(prompts[:half], run, failed, seed)
+        results += self._run_or_split(prompts[half:], run, failed, seed + half)
+        return results
 
     def _generate(self, prompts: Sequence[_Prompt], sampling: Sampling, seed: int) -> list[Completion]:
         torch = self._torch
@@ -301,7 +300,9 @@ def _load_processor(pretrained: str, revision: str | None, trust_remote_code: bo
         processor = AutoProcessor.from_pretrained(pretrained, revision=revision, trust_remote_code=trust_remote_code)
     except RuntimeError as error:
         if "torchvision" in str(error):
-            raise EngineError(f"torch and torchvision do not fit each other ({error}); run `mtrl-judge doctor`") from error
+            raise EngineError(
+                f"torch and torchvision do not fit each other ({error}); run `mtrl-judge doctor`"
+            ) from error
         raise
     except (OSError, ValueError, ImportError) as error:
         raise EngineError(
@@ -311,8 +312,8 @@ def _load_processor(pretrained: str, revision: str | None, trust_remote_code: bo
     if not hasattr(processor, "image_processor"):
         # AutoProcessor silently falls back to a bare tokenizer where the image processor's files are missing.
         raise EngineError(
-            f"pretrained={pretrained}: has no image processor; copy preprocessor_config.json (and processor_config.json) "
-            "from the base model into the folder"
+            f"pretrained={pretrained}: has no image processor; copy preprocessor_config.json (and "
+            "processor_config.json) from the base model into the folder"
         )
     return processor
 

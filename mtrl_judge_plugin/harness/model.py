@@ -124,5 +124,6 @@ def _items(content: Any) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return [
-        {"type": item["type"], item["type"]: item["text"] if item["type"] == "text" else item["url"]} for item in content
+        {"type": item["type"], item["type"]: item["text"] if item["type"] == "text" else item["url"]}
+        for item in content
     ]

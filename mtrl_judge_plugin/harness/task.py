@@ -1,12 +1,12 @@
 """JudgeTask: the one class that our task YAMLs name. A YAML holds values only; everything else is here.
 
-    task: mtrl_judge_embedded_safety
-    class: !function mtrl_judge_plugin.harness.task.JudgeTask
-    output_type: generate_until
-    metadata:
-      benchmark: embedded     # a module of mtrl_judge_plugin.benchmarks
-      subset: safety          # what its load() is asked for
-      metrics: [macro_f1, accuracy, well_formed, coverage]
+task: mtrl_judge_embedded_safety
+class: !function mtrl_judge_plugin.harness.task.JudgeTask
+output_type: generate_until
+metadata:
+  benchmark: embedded     # a module of mtrl_judge_plugin.benchmarks
+  subset: safety          # what its load() is asked for
+  metrics: [macro_f1, accuracy, well_formed, coverage]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import datasets
 from lmms_eval.api.task import ConfigurableMessagesTask
 
-from mtrl_judge_plugin import prompts
+from mtrl_judge_plugin import images, prompts
 from mtrl_judge_plugin.metrics import agreement
 from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.verdict import parse
@@ -58,7 +58,11 @@ class JudgeTask(ConfigurableMessagesTask):
             "metric_list": [
                 {"metric": name, "aggregation": METRICS[name], "higher_is_better": True} for name in metrics
             ],
-            "generation_kwargs": {"max_new_tokens": 1024, "do_sample": False, **(config.get("generation_kwargs") or {})},
+            "generation_kwargs": {
+                "max_new_tokens": 1024,
+                "do_sample": False,
+                **(config.get("generation_kwargs") or {}),
+            },
         }
         super().__init__(config=values)
 
@@ -94,13 +98,13 @@ def to_sample(doc: Mapping[str, Any]) -> Sample:
 
 def host_messages(sample: Sample) -> list[dict[str, Any]]:
     """A Sample's prompt in lmms-eval's message form, for whatever chat model it runs."""
-    return [{"role": message["role"], "content": [_host_item(item) for item in message["content"]]} for message in
-            prompts.messages(sample)]
+    return [
+        {"role": message["role"], "content": [_host_item(item) for item in message["content"]]}
+        for message in prompts.messages(sample)
+    ]
 
 
 def _host_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    from mtrl_judge_plugin import images
-
     return {"type": "image", "url": images.load(item["image"])} if item["type"] == "image" else dict(item)
 
 
@@ -121,7 +125,7 @@ def _coverage(records: Sequence[Record]) -> float:
 
 
 def _well_formed(records: Sequence[Record]) -> float:
-    return sum(record["well_formed"] for record in records) / len(records)
+    return sum(bool(record["well_formed"]) for record in records) / len(records)
 
 
 #: name in a YAML -> aggregation over all records of a run.

@@ -36,7 +36,7 @@ def macro_f1(labels: Sequence[str], answers: Answers) -> float:
 
 
 def pearson(labels: Sequence[str], answers: Answers) -> float:
-    """Pearson's correlation of integer scores, in [-1, 1]; NaN where either side is constant or under two are scored."""
+    """Pearson's correlation of integer scores, in [-1, 1]; NaN if a side is constant or under two are scored."""
     from scipy.stats import pearsonr
 
     pairs = np.array([(float(label), float(answer)) for label, answer in _scored(labels, answers)]).reshape(-1, 2)
