@@ -1,0 +1,233 @@
+"""Engine `endpoint`: any OpenAI-compatible server, a vLLM or SGLang cluster as well as a hosted model."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from openai.types.chat import ChatCompletion
+
+from mtrl_judge_plugin import images
+from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sampling, Scores
+from mtrl_judge_plugin.engines.client import ChatClient, RequestError
+from mtrl_judge_plugin.engines.prompt_logprobs import TokenLogprobs, choice_logprobs
+from mtrl_judge_plugin.engines.rendering import item_images, plain_text
+from mtrl_judge_plugin.verdict import visible
+
+Result = TypeVar("Result")
+_DEFAULT_KEY = "OPENAI_API_KEY"
+_ASK_AGAIN = "Your reasoning was cut off. Reply with the final answer alone, in the format asked for."
+_NO_LOGPROBS = (
+    "verdict=direct needs a server that returns prompt_logprobs, as vLLM's does; use verdict=reason with this one"
+)
+# Words, runs of punctuation, and single characters of scripts that put no space between words.
+_IDEOGRAPHS = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_TOKEN = re.compile(rf"[{_IDEOGRAPHS}]|[^\W{_IDEOGRAPHS}]+|[^\w\s]+")
+
+
+class EndpointEngine:
+    """A model behind an OpenAI-compatible server.
+
+    Args:
+        base_url: the server's address, usually ending in /v1.
+        model: the model's name there.
+        api_key_env: the environment variable that holds the key. If the default one is unset, "EMPTY" is sent, which
+            servers without keys take.
+        concurrency: requests under way at a time.
+        timeout: seconds that one request may take.
+        retries: how often a request is sent again after 429, 5xx, a time-out or a broken connection.
+
+    Raises:
+        EngineError: base_url or model is missing or of no use, or api_key_env names a variable that is unset.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "",
+        model: str = "",
+        *,
+        api_key_env: str = _DEFAULT_KEY,
+        concurrency: int = 16,
+        timeout: float = 600,
+        retries: int = 5,
+    ) -> None:
+        _check_address(base_url)
+        if not model:
+            raise EngineError("model: missing; engine=endpoint needs the model's name at the server, model=...")
+        for name, value, least in (("concurrency", concurrency, 1), ("retries", retries, 0)):
+            if value < least:
+                raise EngineError(f"{name}={value}: want {least} or more")
+        if timeout <= 0:
+            raise EngineError(f"timeout={timeout}: want a number of seconds above 0")
+        key = os.environ.get(api_key_env, "").strip()
+        if not key and api_key_env != _DEFAULT_KEY:
+            raise EngineError(f"api_key_env={api_key_env}: that environment variable is unset; put the key into it")
+        self._client = ChatClient(base_url, key, timeout, retries)
+        self._model = str(model)
+        self._concurrency = concurrency
+        self.identity: Mapping[str, Any] = {"engine": "endpoint", "model": self._model, "base_url": base_url}
+
+    def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
+        """One completion a conversation; see `Engine`.
+
+        A generic server cannot continue an assistant's message: there the reasoning so far is sent as that message,
+        and a user's message behind it asks for the answer alone.
+        """
+
+        def ask(number: int, stopping: threading.Event) -> Completion:
+            return self._complete(conversations[number], sampling, sampling.seed + number, stopping)
+
+        yield from self._concurrently(len(conversations), ask, lambda error: Completion(error=error))
+
+    def score(
+        self, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]], suffix: str
+    ) -> Iterator[tuple[int, Scores]]:
+        """Log-probability of each `choice + suffix`, one request a choice; see `Engine`. For vLLM servers."""
+
+        def ask(number: int, stopping: threading.Event) -> Scores:
+            return self._score(conversations[number], choices[number], suffix, stopping)
+
+        yield from self._concurrently(len(conversations), ask, lambda error: Scores({}, error=error))
+
+    def truncate(self, text: str, tokens: int) -> str:
+        """The text's first `tokens` words and runs of punctuation: the server's tokenizer is not at hand."""
+        for number, match in enumerate(_TOKEN.finditer(text)):
+            if number == tokens:
+                return text[: match.start()].strip()
+        return text
+
+    def _concurrently(
+        self, count: int, ask: Callable[[int, threading.Event], Result], failed: Callable[[str], Result]
+    ) -> Iterator[tuple[int, Result]]:
+        stopping = threading.Event()
+        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="mtrl-judge-endpoint")
+        try:
+            futures = {pool.submit(ask, number, stopping): number for number in range(count)}
+            for future in as_completed(futures):
+                try:
+                    result = future.result()
+                except (RequestError, images.ImageError, EngineError) as error:
+                    result = failed(str(error))
+                yield futures.pop(future), result
+        finally:
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _complete(
+        self, conversation: Conversation, sampling: Sampling, seed: int, stopping: threading.Event
+    ) -> Completion:
+        continued = conversation[-1]["role"] == "assistant"
+        body: dict[str, Any] = {"temperature": sampling.temperature}
+        if sampling.temperature > 0:
+            body |= {"top_p": sampling.top_p, "seed": seed}
+        # An answer asked for anew comes without the tag that ends a continued one; not every model takes `stop`.
+        stop = [word for word in sampling.stop if not (continued and word == "</answer>")]
+        if stop:
+            body["stop"] = stop
+        messages = _messages(_asked_again(conversation) if continued else conversation)
+        response = self._client.send(sampling.max_new_tokens, stopping, model=self._model, messages=messages, **body)
+        completion = _read(response)
+        if not continued or completion.error is not None:
+            return completion
+        answer = visible(completion.text)
+        error = None
+        if not answer:
+            error = "asked for the answer alone, the model gave none; raise max_new_tokens so that its reasoning ends"
+        return Completion(
+            answer, completion.finished, completion.prompt_tokens, completion.completion_tokens, error=error
+        )
+
+    def _score(
+        self, conversation: Conversation, choices: Sequence[str], suffix: str, stopping: threading.Event
+    ) -> Scores:
+        *before, last = conversation
+        continued = last["role"] == "assistant"
+        messages = _messages(before if continued else conversation)
+        head = plain_text(last["content"]) if continued else ""
+        rows = []
+        for choice in choices:
+            whole = [*messages, {"role": "assistant", "content": head + choice + suffix}]
+            extra = {"prompt_logprobs": 0, "add_generation_prompt": False, "continue_final_message": True}
+            try:
+                response = self._client.send(
+                    1, stopping, model=self._model, messages=whole, temperature=0, extra_body=extra
+                )
+            except RequestError as error:
+                refused = error.status in (400, 422)  # a server that does not know the fields, or cannot continue
+                return Scores({}, error=f"{error}; {_NO_LOGPROBS}" if refused else str(error))
+            row = _token_logprobs(response)
+            if row is None:
+                return Scores({}, error=_NO_LOGPROBS)
+            rows.append(row)
+        sums, same = choice_logprobs(rows)
+        return Scores(dict(zip(choices, sums, strict=True)), prompt_tokens=same)
+
+
+def _check_address(base_url: str) -> None:
+    if not base_url:
+        raise EngineError("base_url: missing; engine=endpoint needs base_url=http://host:port/v1")
+    address = urlsplit(base_url)
+    if address.username or address.password or address.query:
+        raise EngineError("base_url: holds credentials or a query; put the key into the variable named by api_key_env")
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise EngineError(f"base_url={base_url}: want http://host:port/v1 or https://...")
+
+
+def _messages(conversation: Conversation) -> list[dict[str, Any]]:
+    return [{"role": message["role"], "content": _content(message["content"])} for message in conversation]
+
+
+def _content(content: Any) -> Any:
+    if isinstance(content, str):
+        return content
+    if all(item["type"] == "text" for item in content):
+        return plain_text(content)  # some servers take lists from the user alone
+    parts: list[dict[str, Any]] = []
+    for item in content:
+        if item["type"] == "text":
+            parts.append({"type": "text", "text": item["text"]})
+            continue
+        pictures = item_images(item)  # decoded here, so that a broken one fails with its name and at no cost
+        sent = [item["image"]] if item["type"] == "image" else pictures
+        parts += [{"type": "image_url", "image_url": {"url": images.data_url(picture)}} for picture in sent]
+    return parts
+
+
+def _asked_again(conversation: Conversation) -> list[Mapping[str, Any]]:
+    *before, last = conversation
+    text = plain_text(last["content"])
+    # Without the tags: many chat templates cut think blocks out of earlier turns.
+    reasoning = text.partition("</think>")[0].removeprefix("<think>").strip() or "..."
+    return [*before, {"role": "assistant", "content": reasoning}, {"role": "user", "content": _ASK_AGAIN}]
+
+
+def _read(response: ChatCompletion) -> Completion:
+    choice = response.choices[0]
+    used = (response.usage.prompt_tokens, response.usage.completion_tokens) if response.usage else (0, 0)
+    if choice.message.refusal or choice.finish_reason == "content_filter":
+        said = choice.message.refusal or "its content filter"
+        return Completion("", True, *used, error=f"the server refused to answer: {said}")
+    finished = choice.finish_reason != "length"
+    content = choice.message.content or ""
+    extra = choice.message.model_extra or {}
+    reasoning = extra.get("reasoning_content") or extra.get("reasoning") or ""
+    if reasoning:
+        closing = "</think>" if content or finished else ""
+        return Completion(f"<think>{reasoning}{closing}{content}", finished, *used)
+    if "</think>" in content and "<think>" not in content:
+        content = f"<think>{content}"  # a chat template opened the block
+    return Completion(content, finished, *used)
+
+
+def _token_logprobs(response: ChatCompletion) -> TokenLogprobs | None:
+    """vLLM's `prompt_logprobs`: {id: {"logprob": ...}} a prompt token, its own first; null for the first token."""
+    rows = (response.model_extra or {}).get("prompt_logprobs")
+    if not rows:
+        return None
+    firsts = [next(iter(row.items())) if row else ("-1", {"logprob": 0.0}) for row in rows]
+    return [(int(token), float(entry["logprob"])) for token, entry in firsts]
