@@ -95,14 +95,18 @@ def verdict_of(conversation: Conversation) -> str:
         return str(order[-1])
     if "colours" in text:
         return " ".join("{:02x}{:02x}{:02x}".format(*picture.getpixel((0, 0))) for picture in pictures)
-    if text.rstrip().endswith("|"):  # mmvet: 0.7 for predictions that name a cat, else 0.2
-        return "0.7" if "cat" in text.rsplit("\n", 1)[-1].casefold() else "0.2"
+    if text.rstrip().endswith("|"):  # mmvet: does the prediction hold the ground truth?
+        _, truth, prediction, _ = text.rsplit("\n", 1)[-1].split("|")
+        return "0.7" if truth.strip() in prediction else "0.2"
     if "Ground Truth Answer:" in text:  # evaluate_binary: is the answer found in the prediction?
         answer = re.search(r"Ground Truth Answer:\n```\n(.*?)\n```", text, re.DOTALL)
         prediction = re.search(r"Model Prediction:\n```\n(.*?)\n```", text, re.DOTALL)
         assert answer
         assert prediction
         return "1" if answer[1] in prediction[1] else "0"
-    if "two values indicating the scores" in text:  # llava-in-the-wild
-        return "8 6\nAssistant 1 names 3 things, assistant 2 only 1."
+    if "two values indicating the scores" in text:  # llava-in-the-wild, or evaluate_comparative
+        scores = {"detail": "9 3", "why": "10, 5"}
+        question = text.partition("[Question]")[2].partition("[Assistant 1]")[0]
+        first = next((line for word, line in scores.items() if word in question), "8 6")
+        return f"{first}\nAssistant 1 names 3 things, assistant 2 only 1."
     raise AssertionError(f"the stub has no rule for: {text[-200:]}")

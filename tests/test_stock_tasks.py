@@ -1,0 +1,186 @@
+"""Stock benchmarks of lmms-eval through its own command line, with us as judge: offline, on their real schema."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset, Features, Image, Sequence, Value
+from PIL import Image as Picture
+
+from mtrl_judge_plugin import tiny
+
+#: What the model under test answers to every question.
+RESPONSE = "a cat 4"
+TASKS = "mmvet,k12,llava_in_the_wild"
+#: Read by the interpreter at its start. Each line it writes is something that must not happen.
+SITE = """
+import socket, sys, time
+
+from mtrl_judge_plugin import engines
+
+engines.ENGINES["stub"] = "stub_engine:StubEngine"
+sleep = time.sleep
+
+
+def refuse(*address):
+    print("NETWORK", address, file=sys.stderr, flush=True)
+    raise OSError("no network in this test")
+
+
+def nap(seconds):
+    if seconds >= 1 and "lmms_eval" in sys._getframe(1).f_code.co_filename:
+        print("SLEEP", seconds, file=sys.stderr, flush=True)
+    sleep(seconds)
+
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+time.sleep = nap
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of the host."""
+
+    code: int
+    errors: str
+    results: dict[str, Any]
+    judgments: list[tuple[str, str | None, str | None]]  # reply, verdict, error
+
+    def metric(self, task: str, name: str) -> float:
+        return float(self.results["results"][task][f"{name},none"])
+
+
+def write(folder: Path, split: str, rows: list[dict[str, Any]], features: dict[str, Any]) -> None:
+    folder.mkdir(parents=True)
+    columns = {name: [row[name] for row in rows] for name in features}
+    Dataset.from_dict(columns, Features(features)).to_parquet(folder / f"{split}-00000.parquet")
+
+
+@pytest.fixture(scope="module")
+def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory that holds the three data sets under the names of their hub ids."""
+    folder = tmp_path_factory.mktemp("hub")
+    text, picture = Value("string"), Picture.new("RGB", (32, 24), "orange")
+    rows = [
+        {
+            "question_id": f"v1_{number}",
+            "image": picture,
+            "question": f"What is shown in picture {number}?",
+            "answer": answer,
+            "image_source": "made for this test",
+            "capability": capability,
+        }
+        for number, (answer, capability) in enumerate(
+            [("a cat", "rec"), ("a dog<OR>a fox", "rec,know"), ("4", "ocr,math"), ("5<AND>6", "ocr,math")]
+        )
+    ]
+    names = ("question_id", "question", "answer", "image_source", "capability")
+    write(folder / "lmms-lab-encoder/MMVet", "test", rows, {"image": Image(), **dict.fromkeys(names, text)})
+    rows = [{"question": f"{n} + 2?", "answer": answer, "image": picture} for n, answer in enumerate(["4", "5", "cat"])]
+    write(folder / "lmms-lab-encoder/k12", "train", rows, {"image": Image(), "question": text, "answer": text})
+    rows = [
+        {
+            "question_id": number,
+            "question": question,
+            "category": category,
+            "image": picture,
+            "image_id": f"{number:03}.jpg",
+            "gpt_answer": "Yes, 3 cats {sic} on 1 mat.",
+            "caption": ["A cat.", "2 mats."],
+        }
+        for number, (question, category) in enumerate(
+            [("what is it?", "conv"), ("where is it?", "conv"), ("describe in detail", "detail"), ("why?", "complex")]
+        )
+    ]
+    features = {"image": Image(), "question_id": Value("int64"), "caption": Sequence(text)}
+    names = ("question", "category", "image_id", "gpt_answer")
+    write(folder / "lmms-lab-encoder/llava-bench-in-the-wild", "train", rows, features | dict.fromkeys(names, text))
+    return folder
+
+
+def run(benchmarks: Path, folder: Path, model: list[str], judge: str, tasks: str = TASKS) -> Run:
+    ledger, site = folder / "ledger.sqlite", folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(SITE)
+    proxy = "http://127.0.0.1:9"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(site), str(Path(__file__).parent)]),
+        "API_TYPE": "mtrl_judge",
+        "MTRL_JUDGE_ARGS": f"{judge},ledger={ledger}".lstrip(","),
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy),
+    }
+    command = [sys.executable, "-m", "lmms_eval", *model, "--tasks", tasks, "--output_path", str(folder / "out")]
+    done = subprocess.run(command, cwd=benchmarks, env=environment, capture_output=True, text=True, timeout=400)
+    assert "NETWORK" not in done.stderr, done.stderr[-4000:]
+    assert "SLEEP" not in done.stderr, done.stderr[-4000:]
+    results = [json.loads(path.read_text()) for path in (folder / "out").rglob("*_results.json")]
+    judgments = []
+    if ledger.exists():
+        connection = sqlite3.connect(ledger)
+        judgments = connection.execute("SELECT reply, verdict, error FROM judgments").fetchall()
+        connection.close()
+    return Run(done.returncode, done.stderr, results[0] if results else {}, judgments)
+
+
+DUMMY = ["--model", "dummy", "--model_args", f"response={RESPONSE}"]
+
+
+@pytest.mark.parametrize("style", ["tags", "think"])
+def test_metrics_are_what_the_verdicts_imply(benchmarks: Path, tmp_path: Path, style: str) -> None:
+    """mmvet: float(first word); k12: any "1" in the reply; llava: two numbers on the first line."""
+    done = run(benchmarks, tmp_path, DUMMY, f"engine=stub,nonce=stock,style={style}")
+    assert done.code == 0, done.errors[-4000:]
+    assert done.metric("mmvet", "gpt_eval_score") == pytest.approx(100 * (0.7 + 0.2 + 0.7 + 0.2) / 4)
+    assert done.metric("k12", "llm_as_judge_eval") == pytest.approx(2 / 3)
+    expected = {"conv": 75.0, "detail": 33.3, "complex": 50.0, "all": 57.1}
+    for category, score in expected.items():
+        assert done.metric("llava_in_the_wild", f"gpt_eval_llava_{category}") == pytest.approx(score)
+    assert len(done.judgments) == 4 + 3 + 4
+    assert all(len(reply) > 1000 and verdict and not error for reply, verdict, error in done.judgments)
+    assert "11 judgments (0 from cache, 0 forced), 0 failed; ledger: " in done.errors
+    usage = done.results["usage"]
+    assert usage["by_source"]["judge"]["n_api_calls"] == 11
+    assert {"mmvet", "k12", "llava_in_the_wild"} <= usage["by_task"].keys()
+
+
+def test_failed_judgments_end_in_a_summary_not_in_a_loop(benchmarks: Path, tmp_path: Path) -> None:
+    done = run(benchmarks, tmp_path, DUMMY, "engine=stub,nonce=stock,style=error")
+    assert done.code == 0, done.errors[-4000:]
+    assert len(done.judgments) == 11
+    assert "11 judgments (0 from cache, 0 forced), 11 failed; ledger: " in done.errors
+    assert "11 judgments have no verdict, for example: no such luck" in done.errors
+
+
+def test_strict_ends_the_run(benchmarks: Path, tmp_path: Path) -> None:
+    done = run(benchmarks, tmp_path, DUMMY, "engine=stub,nonce=stock,style=error,strict=true")
+    assert done.code == 1
+    assert done.results == {}
+    assert len(done.judgments) <= 4
+    assert "stopped at the first judgment without a verdict (strict): no such luck" in done.errors
+
+
+def test_a_wrong_configuration_ends_the_run(benchmarks: Path, tmp_path: Path) -> None:
+    done = run(benchmarks, tmp_path, DUMMY, "engine=stub,nonce=stock,stile=tags", tasks="k12")
+    assert done.code == 1
+    assert "stile=tags: unknown option; did you mean style?" in done.errors
+
+
+def test_the_embedded_judge_runs_offline(benchmarks: Path, tmp_path: Path) -> None:
+    """It knows drawn scenes, digits and photo quality only: what is shown here is that it is asked and the run ends."""
+    assert any(tiny.JUDGE.glob("*.safetensors")), f"no checkpoint in {tiny.JUDGE}"
+    done = run(benchmarks, tmp_path, ["--model", "mtrl_judge"], "")
+    assert done.code == 0, done.errors[-4000:]
+    assert {"mmvet", "k12", "llava_in_the_wild"} <= done.results["results"].keys()
+    assert len(done.judgments) >= 4 + 3 + 4
+    assert "mtrl_judge as judge backend: 11 judgments (" in done.errors
