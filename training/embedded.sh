@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Rebuild the embedded benchmark and the embedded judge from nothing: about an hour on one CPU core.
+#   pip install "mtrl-judge[train]"; bash training/embedded.sh [work folder]
+# A run that was killed continues where it stopped. Same seeds, library versions and CPU type: same judge.
+set -euo pipefail
+work=${1:-build/embedded}
+export OMP_NUM_THREADS=1
+
+tiny=$(python -c "from mtrl_judge_plugin import tiny; print(tiny.__path__[0])")
+sft=(python -m mtrl_judge_plugin.training.sft --data embedded --optimizer muon --batch-size 32 --micro-batch-size 16
+     --answer-only-share 0.2 --resume)
+
+python -m mtrl_judge_plugin.tiny.make_benchmark --seed 0
+python -m mtrl_judge_plugin.tiny.make_judge --seed 0 --out "$work/untrained"
+
+# First learn to see and to look details up, one image at a time; then compare two images as well.
+"${sft[@]}" --model "$work/untrained" --out "$work/pointwise" --seed 0 --max-steps 1200 --lr 2.5e-3 \
+    --tasks alignment,safety,quality,digits,photo_score
+"${sft[@]}" --model "$work/pointwise" --out "$work/all" --seed 1 --max-steps 1300 --lr 2e-3
+
+for file in model.safetensors config.json generation_config.json processor_config.json chat_template.jinja \
+            tokenizer.json tokenizer_config.json; do
+    cp "$work/all/$file" "$tiny/judge/"
+done
