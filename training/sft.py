@@ -80,7 +80,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--save-steps", type=int, default=500, help="steps between checkpoints (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of order and targets (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in --out, if any")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.micro_batch_size and args.batch_size % args.micro_batch_size:
+        parser.error(f"--batch-size {args.batch_size} is not a multiple of --micro-batch-size {args.micro_batch_size}")
+    return args
 
 
 def train(samples: Sequence[tuple[Sample, str]], args: argparse.Namespace) -> None:

@@ -32,7 +32,28 @@ VISION = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>
 #: At most; the benchmark has fewer different words.
 VOCABULARY = 768
 PATCH, MERGE, SIDE = 8, 2, 64
-CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
+CHAT_TEMPLATE = r"""\
+{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\n' }}
+    {%- if message.content is string %}
+        {{- message.content }}
+    {%- else %}
+        {%- for item in message.content %}
+            {%- if item.type == 'image' or item.type == 'image_url' %}
+                {{- '<|vision_start|><|image_pad|><|vision_end|>' }}
+            {%- elif item.type == 'video' %}
+                {{- '<|vision_start|><|video_pad|><|vision_end|>' }}
+            {%- else %}
+                {{- item.text }}
+            {%- endif %}
+        {%- endfor %}
+    {%- endif %}
+    {{- '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\n' }}
+{%- endif %}
+"""
 
 #: As Qwen splits text before merging, but one digit at a time.
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -130,7 +151,7 @@ def make_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLProcessor:
         video_processor=Qwen3VLVideoProcessor(
             size={"shortest_edge": SIDE * SIDE, "longest_edge": 16 * SIDE * SIDE}, **patches, **centre
         ),
-        chat_template=CHAT_TEMPLATE.read_text(encoding="utf-8"),
+        chat_template=CHAT_TEMPLATE,
     )
 
 
