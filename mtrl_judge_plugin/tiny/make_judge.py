@@ -32,8 +32,7 @@ VISION = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>
 #: At most; the benchmark has fewer different words.
 VOCABULARY = 768
 PATCH, MERGE, SIDE = 8, 2, 64
-CHAT_TEMPLATE = r"""\
-{%- for message in messages %}
+CHAT_TEMPLATE = r"""{%- for message in messages %}
     {{- '<|im_start|>' + message.role + '\n' }}
     {%- if message.content is string %}
         {{- message.content }}
