@@ -87,6 +87,7 @@ def _config(ids: dict[str, int], vocabulary: int) -> transformers.Qwen3VLConfig:
             "mrope_section": [4, 6, 6],
             "mrope_interleaved": True,
         },
+        "initializer_range": 0.1,  # large enough for replies to depend on the prompt
         "tie_word_embeddings": False,
         "bos_token_id": None,
         **ends,
@@ -95,6 +96,7 @@ def _config(ids: dict[str, int], vocabulary: int) -> transformers.Qwen3VLConfig:
         "depth": 2,
         "hidden_size": 128,
         "intermediate_size": 256,
+        "initializer_range": 0.1,
         "num_heads": 4,
         "out_hidden_size": 128,
         "patch_size": PATCH,
@@ -118,9 +120,13 @@ def _config(ids: dict[str, int], vocabulary: int) -> transformers.Qwen3VLConfig:
 def _never_say(model: transformers.Qwen3VLForConditionalGeneration, tokens: list[int]) -> None:
     """A placeholder in a reply would count as an image in the next forward pass: give these tokens no chance.
 
-    All embeddings get the same first component, and the output rows of these tokens hate it.
+    All embeddings get the same first component, no layer writes to it, and the output rows of these tokens hate it.
     """
     with torch.no_grad():
         model.get_input_embeddings().weight[:, 0] = 0.3
+        for layer in model.model.language_model.layers:
+            layer.self_attn.o_proj.weight[0] = 0.0
+            layer.mlp.down_proj.weight[0] = 0.0
         model.lm_head.weight[:, 0] = 0.0
-        model.lm_head.weight[tokens, 0] = -40.0
+        model.lm_head.weight[tokens] = 0.0
+        model.lm_head.weight[tokens, 0] = -200.0
