@@ -11,7 +11,7 @@ import re
 
 from mtrl_judge_plugin.verdict import parse
 
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)(?:\n?```)?", re.DOTALL)
+_FENCE = re.compile(r"```[\w-]*[ \t]*\n((?:(?!```).)*?)(?:\n?```)?", re.DOTALL)
 #: (a wrapper around the whole reply, the mark by which a prompt shows that it wants the wrapper)
 _WRAPPERS = (
     (_FENCE, "```"),
@@ -19,6 +19,10 @@ _WRAPPERS = (
     (re.compile(r"\\boxed\{([^{}\n]*)\}"), "boxed"),
 )
 _TABLE_RULE = re.compile(r"^[ \t|:-]*-{3,}[ \t]*\|[ \t|:-]*$", re.MULTILINE)
+#: How the llava family, ferret and the host's own comparative prompt ask for scores.
+_TWO_SCORES = re.compile(r"single line containing (?:only )?two (?:values|scores)", re.IGNORECASE)
+#: What stands beside the scores where a judge labels them: "Assistant 1: 8/10".
+_LABELS = re.compile(r"\b(?:assistant|response|answer|model)\s*[12]\b\s*[:=]?|/\s*10\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
 
 
@@ -30,7 +34,8 @@ def as_asked(text: str, prompt: str, *, as_json: bool = False) -> str:
     r"""The reply in the form that the prompt asks for.
 
     Taken away is what chat models put around a reply that nobody asked for: Markdown fences, bold, `\boxed{}`. A prompt
-    that ends in an unfinished table row gets the missing cell alone.
+    that ends in an unfinished table row gets the missing cell alone; one that wants two scores gets them on the first
+    line.
 
     >>> as_asked("**Yes**", "Answer yes or no.")
     'Yes'
@@ -41,7 +46,7 @@ def as_asked(text: str, prompt: str, *, as_json: bool = False) -> str:
         as_json: the caller wants one JSON object.
 
     Raises:
-        UnreadableError: an empty reply, no JSON object, or a cell that does not fit its column.
+        UnreadableError: an empty reply, no JSON object, no two scores, or a cell that does not fit its column.
     """
     text = text.strip()
     if as_json:
@@ -52,7 +57,12 @@ def as_asked(text: str, prompt: str, *, as_json: bool = False) -> str:
     if not text:
         raise UnreadableError("the reply has no visible part")
     rule = _TABLE_RULE.search(prompt) if prompt.rstrip().endswith("|") else None
-    return _cell(text, prompt[rule.end() :]) if rule else text
+    if rule:
+        return _cell(text, prompt[rule.end() :])
+    if _TWO_SCORES.search(prompt):
+        first, second = two_scores(text)
+        return "\n".join([f"{first:g} {second:g}", *text.splitlines()[1:]])
+    return text
 
 
 def binary(text: str, output_format: str) -> int | bool:
@@ -73,6 +83,22 @@ def binary(text: str, output_format: str) -> int | bool:
             raise UnreadableError(f"neither {choices[0]} nor {choices[1]}: {text[:80]!r}")
         answer = first[1].casefold()
     return int(answer) if numeric else answer == "yes"
+
+
+def two_scores(text: str) -> tuple[float, float]:
+    """The two scores on the first line of a comparison.
+
+    >>> two_scores("Assistant 1: 8/10, Assistant 2: 6.5/10")
+    (8.0, 6.5)
+
+    Raises:
+        UnreadableError: more or fewer numbers stand there, or negative ones.
+    """
+    line = _LABELS.sub(" ", text.strip().partition("\n")[0])
+    scores = [float(number) for number in _NUMBER.findall(line)]
+    if len(scores) != 2 or min(scores) < 0:
+        raise UnreadableError(f"no two scores on the first line: {text[:80]!r}")
+    return scores[0], scores[1]
 
 
 def _json_object(text: str) -> str:

@@ -20,7 +20,7 @@ from lmms_eval.models.model_utils import usage_metrics
 from PIL import Image
 from stub_engine import REASONING, StubEngine
 
-from mtrl_judge_plugin import engines
+from mtrl_judge_plugin import engines, formats
 from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.harness import backend as harness_backend
 from mtrl_judge_plugin.harness.backend import Backend, JudgeStoppedError, backend_of
@@ -241,6 +241,34 @@ def test_a_table_cell_to_complete(stub: Setup, cell: str) -> None:
     assert provider.evaluate(ask(f"{TABLE}[[reply:{cell}]] | 9 | 5.0\ncat |")).content == "0.4"
 
 
+@pytest.mark.parametrize(
+    ("reply", "content"),
+    [
+        ("8 6", "8 6"),
+        ("10, 5\n3 reasons", "10 5\n3 reasons"),
+        ("Assistant 1: 8/10; Assistant 2: 6.5/10", "8 6.5"),
+        ("**7 9**", "7 9"),
+        ("8", ""),
+        ("1 2 3", ""),
+        ("8-6", ""),
+        ("Assistant 1: 8\nAssistant 2: 6", ""),
+    ],
+)
+def test_two_scores_on_the_first_line(stub: Setup, reply: str, content: str) -> None:
+    provider, _ = stub()
+    response = provider.evaluate(ask(f"Output a single line containing only two values. [[reply:{reply}]]"))
+    assert (response.content, response.success) == (content, bool(content))
+
+
+def test_wrappers_go_unless_the_prompt_asks_for_them() -> None:
+    for wrapped in ("**B**", "\\boxed{B}", "```\nB\n```", "```text\n**B**\n```", " B\n"):
+        assert formats.as_asked(wrapped, "Choose.") == "B"
+    for wrapped, prompt in (("**B**", "As **X**."), ("\\boxed{B}", "In \\boxed{}."), ("```\nB\n```", "As ```X```.")):
+        assert formats.as_asked(wrapped, prompt) == wrapped
+    for reply in ("**A** or **B**", "```\nA\n```\nis right", "\\boxed{A} or \\boxed{B}"):
+        assert formats.as_asked(reply, "Choose.") == reply
+
+
 @pytest.mark.parametrize("cell", ["4", "-1", "nan", "good", "0.2 or 0.4"])
 def test_a_cell_that_does_not_fit_is_no_verdict(stub: Setup, cell: str) -> None:
     provider, _ = stub()
@@ -372,7 +400,7 @@ def test_a_crash_does_not_end_the_worker(stub: Setup) -> None:
 def test_the_summary_comes_at_exit_and_building_imports_no_engine(tmp_path: Path) -> None:
     program = """
 import sys
-from mtrl_judge_plugin import engines
+from mtrl_judge_plugin import engines, formats
 engines.ENGINES["stub"] = "stub_engine:StubEngine"
 from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
 from lmms_eval.llm_judge import Request

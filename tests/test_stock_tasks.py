@@ -179,7 +179,7 @@ def test_a_wrong_configuration_ends_the_run(benchmarks: Path, tmp_path: Path) ->
 def test_the_embedded_judge_runs_offline(benchmarks: Path, tmp_path: Path) -> None:
     """It knows drawn scenes, digits and photo quality only: what is shown here is that it is asked and the run ends."""
     assert any(tiny.JUDGE.glob("*.safetensors")), f"no checkpoint in {tiny.JUDGE}"
-    done = run(benchmarks, tmp_path, ["--model", "mtrl_judge"], "")
+    done = run(benchmarks, tmp_path, ["--model", "mtrl_judge", "--gen_kwargs", "max_new_tokens=16"], "")
     assert done.code == 0, done.errors[-4000:]
     assert {"mmvet", "k12", "llava_in_the_wild"} <= done.results["results"].keys()
     assert len(done.judgments) >= 4 + 3 + 4

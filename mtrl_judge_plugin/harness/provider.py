@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ResponseParser, ServerConfig, ServerInterface
+from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ServerConfig, ServerInterface
 
 from mtrl_judge_plugin import chat, formats
 from mtrl_judge_plugin.batcher import conversation_key
@@ -96,7 +96,7 @@ class MTRLJudgeProvider(ServerInterface):
         request = self._request(
             prompt, images, question=question, response1=response1, response2=response2, context=context
         )
-        response = self._ask(request, "scores", _two_scores)
+        response = self._ask(request, "scores", formats.two_scores)
         scores = response.parsed_result if response.success else (-1.0, -1.0)
         return {"scores": scores, **_fields(response, prompt)}
 
@@ -173,10 +173,3 @@ def _fields(response: Response, prompt: str) -> dict[str, Any]:
         "prompt": prompt,
         "success": response.success,
     }
-
-
-def _two_scores(text: str) -> tuple[float, float]:
-    scores: tuple[float, float] = ResponseParser.parse_comparative_response(text)
-    if scores == (-1.0, -1.0):
-        raise formats.UnreadableError(f"no two numbers on the first line: {text[:80]!r}")
-    return scores
