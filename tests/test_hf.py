@@ -7,11 +7,13 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from mtrl_judge_plugin import Sample, load_judge, prompts
+from mtrl_judge_plugin import Sample, load_judge, prompts, tiny
+from mtrl_judge_plugin.benchmarks.embedded import load
 from mtrl_judge_plugin.engines import EngineError, Sampling
 from mtrl_judge_plugin.engines.hf import HFEngine
 
 SUFFIX = "</answer>"
+TASKS = ("alignment", "safety", "quality", "digits", "photo_score", "pairwise")
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +55,13 @@ def in_order(results):
     return [result for _, result in sorted(results, key=lambda item: item[0])]
 
 
-def test_a_batch_says_what_each_prompt_says_alone(engine, checkpoint):
-    sampling = Sampling(max_new_tokens=12)
-    together = in_order(engine.generate(conversations(), sampling))
-    alone = [next(engine.generate([conversation], sampling))[1] for conversation in conversations()]
+def test_a_batch_says_what_each_prompt_says_alone():
+    judge = HFEngine(str(tiny.JUDGE))
+    asked = [prompts.messages(sample) for task in TASKS for sample in load("test", task)[:5]]
+    together = in_order(judge.generate(asked, Sampling(max_new_tokens=48)))
+    alone = [next(judge.generate([conversation], Sampling(max_new_tokens=48)))[1] for conversation in asked]
     assert together == alone
-    assert len({completion.text for completion in together}) > 5, "replies that are all alike prove nothing"
+    assert len({completion.text for completion in together}) > len(TASKS), "replies that are all alike prove nothing"
 
 
 def test_the_images_are_seen_and_their_order_matters(engine):
