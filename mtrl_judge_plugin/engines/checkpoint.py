@@ -41,12 +41,12 @@ def _folder_digest(folder: Path) -> str:
     for path in sorted(_files(folder)):
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns]
-        *before, digest = known.get(str(path), [None])
-        if before != stamp:
+        entry = known.get(str(path))
+        if not isinstance(entry, list) or entry[:-1] != stamp:
             with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[str(path)] = [*stamp, digest]
-        lines.append(f"{digest} {path.relative_to(folder).as_posix()}\n")
+                entry = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
+            found[str(path)] = entry
+        lines.append(f"{entry[-1]} {path.relative_to(folder).as_posix()}\n")
     if found:
         _write_cache({**_read_cache(), **found})
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -62,15 +62,15 @@ def _cache_path() -> Path:
     return Path(platformdirs.user_cache_dir("mtrl-judge"), "checkpoints.json")
 
 
-def _read_cache() -> dict[str, list[Any]]:
+def _read_cache() -> dict[str, Any]:
     try:
-        cache: dict[str, list[Any]] = json.loads(_cache_path().read_text())
+        cache = json.loads(_cache_path().read_text())
     except (OSError, ValueError):  # none yet, or none to be had: the files are read again
         return {}
-    return cache
+    return cache if isinstance(cache, dict) else {}
 
 
-def _write_cache(cache: dict[str, list[Any]]) -> None:
+def _write_cache(cache: dict[str, Any]) -> None:
     path = _cache_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
