@@ -12,6 +12,7 @@ import json
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,6 +55,8 @@ class Batcher:
         self.judge = judge
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._closed = False
+        self._waiting = 0  # callers without a reply
+        self._peak = 0  # most of them since the running batch began
         self._lock = threading.Lock()
         self._worker = threading.Thread(target=self._work, name="mtrl-judge-batcher", daemon=True)
         self._worker.start()
@@ -71,6 +74,8 @@ class Batcher:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the judge is shut down: the program is ending")
+            self._waiting += 1
+            self._peak = max(self._peak, self._waiting)
             self._calls.put(call)
         return call.reply.result()
 
@@ -85,15 +90,17 @@ class Batcher:
         self._worker.join(_GRACE)
 
     def _work(self) -> None:
-        expected = 2  # callers to wait for: as many as asked last time, and at first one more than the first
+        expected = 2  # callers to wait for: all who waited last time, and at first one more than the first
         while (first := self._calls.get()) is not None:
             calls, last = self._gather(first, expected)
-            expected = len(calls)
+            with self._lock:
+                self._peak = self._waiting
             groups: dict[tuple[int, Sampling], dict[str, list[_Call]]] = {}
             for call in calls:
                 groups.setdefault((call.max_tokens, call.sampling), {}).setdefault(call.key, []).append(call)
             for (max_tokens, sampling), questions in groups.items():
                 self._answer(list(questions.values()), max_tokens, sampling)
+            expected = self._peak
             if last:
                 return
 
@@ -113,21 +120,22 @@ class Batcher:
         return calls, False
 
     def _answer(self, questions: list[list[_Call]], max_tokens: int, sampling: Sampling) -> None:
+        conversations = [calls[0].conversation for calls in questions]
+        replies: Sequence[Reply | BaseException]
         try:
-            replies = self.judge.reply(
-                [calls[0].conversation for calls in questions], max_tokens=max_tokens, instruct=True, sampling=sampling
-            )
+            replies = self.judge.reply(conversations, max_tokens=max_tokens, instruct=True, sampling=sampling)
         except BaseException as error:  # raised where the question was asked; here it would leave all callers waiting
-            for calls in questions:
-                for call in calls:
-                    call.reply.set_exception(error)
-            return
+            replies = [error] * len(questions)
+        with self._lock:  # before they can ask again
+            self._waiting -= sum(map(len, questions))
         for calls, reply in zip(questions, replies, strict=True):
-            calls[0].reply.set_result(reply)
-            for twin in calls[1:]:  # judged once: its tokens are counted once
-                twin.reply.set_result(
-                    reply if reply.error else replace(reply, cached=True, prompt_tokens=0, completion_tokens=0)
-                )
+            for number, call in enumerate(calls):
+                if isinstance(reply, BaseException):
+                    call.reply.set_exception(reply)
+                elif number == 0 or reply.error is not None:
+                    call.reply.set_result(reply)
+                else:  # judged once: its tokens are counted once
+                    call.reply.set_result(replace(reply, cached=True, prompt_tokens=0, completion_tokens=0))
 
 
 def conversation_key(conversation: Conversation) -> str:

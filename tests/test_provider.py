@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -291,6 +292,19 @@ def test_concurrent_calls_join_and_do_not_mix(stub: Setup) -> None:
     assert replies == [[f"{number}-{turn}" for turn in range(4)] for number in range(16)]
     assert sum(StubEngine.batches[nonce]) == 64
     assert len(StubEngine.batches[nonce]) <= 12, StubEngine.batches[nonce]
+
+
+def test_callers_out_of_step_come_together(stub: Setup) -> None:
+    provider, nonce = stub(seconds=0.05)
+
+    def call(number: int) -> None:
+        time.sleep(0.03 * (number > 0))
+        for turn in range(12):
+            provider.evaluate(ask(f"[[reply:{number}-{turn}]]"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(call, range(4)))
+    assert StubEngine.batches[nonce].count(4) >= 6, StubEngine.batches[nonce]
 
 
 def test_parameters_are_not_mixed(stub: Setup) -> None:
