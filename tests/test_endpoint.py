@@ -310,6 +310,14 @@ def test_the_key_goes_to_the_server_and_nowhere_else(stub, monkeypatch, tmp_path
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_a_key_where_a_long_message_is_cut_is_not_half_shown(stub, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    stub.handler = lambda body: failure(400, "x" * 480 + KEY + "y" * 9000)
+    error = one(EndpointEngine(stub.base_url, "stub", api_key_env="JUDGE_KEY")).error
+    assert "sk-" not in error
+    assert len(error) < 600
+
+
 def test_without_a_key_empty_is_sent(stub, engine, monkeypatch):
     one(engine)
     monkeypatch.setenv("OPENAI_API_KEY", "from-the-default")

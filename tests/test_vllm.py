@@ -118,7 +118,11 @@ def test_a_batch_says_what_each_prompt_says_alone(engine):
 
 
 def test_it_says_what_transformers_says(engine, reference):
-    assert in_order(engine.generate(conversations(), SHORT)) == in_order(reference.generate(conversations(), SHORT))
+    ours, theirs = (in_order(either.generate(conversations(), SHORT)) for either in (engine, reference))
+    for mine, other in zip(ours, theirs, strict=True):
+        # Random bytes are not always text, and the two show an unfinished character in different ways.
+        assert mine.text.replace("\ufffd", "") == other.text.replace("\ufffd", "")
+        assert (mine.finished, mine.prompt_tokens) == (other.finished, other.prompt_tokens)
 
 
 def test_scores_are_those_of_transformers(engine, reference):

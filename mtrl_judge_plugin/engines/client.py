@@ -80,9 +80,7 @@ class ChatClient:
         response: Any = self._client.chat.completions.create(**body)
         if not isinstance(response, ChatCompletion) or not response.choices:
             said = f": {response.error}" if getattr(response, "error", None) else ""
-            raise ValueError(
-                f"the server's answer is no chat completion{said}; check base_url (it usually ends in /v1)"
-            )
+            raise ValueError(f"the server's answer is no chat completion{said}")
         return response
 
     def _retried(self, call: Callable[[], ChatCompletion], stopping: threading.Event) -> ChatCompletion:
@@ -104,20 +102,19 @@ class ChatClient:
         return backoff if asked is None else min(asked, self._timeout)
 
     def _explained(self, error: Exception) -> RequestError:
-        status = None
+        status = error.status_code if isinstance(error, openai.APIStatusError) else None
         if isinstance(error, openai.APITimeoutError):
-            text = f"no answer within {self._timeout:g} s; raise timeout, or lower concurrency"
+            text, way_out = f"no answer within {self._timeout:g} s", "raise timeout, or lower concurrency"
         elif isinstance(error, openai.APIConnectionError):
-            text = f"no connection to base_url ({error.__cause__ or error}); check that the server is up"
+            text, way_out = f"no connection to base_url ({error.__cause__ or error})", "check that the server is up"
         elif isinstance(error, openai.APIStatusError):
-            status = error.status_code
-            text = f"HTTP {status}: {_message(error)[:_LONGEST_MESSAGE]}"
-            if status in _WAYS_OUT:
-                text += f"; {_WAYS_OUT[status]}"
+            text, way_out = f"HTTP {status}: {_message(error)}", _WAYS_OUT.get(error.status_code, "")
         else:
-            text = str(error)[:_LONGEST_MESSAGE]
+            text, way_out = str(error), "check base_url (it usually ends in /v1)"
+        if self._key:
+            text = text.replace(self._key, "***")
         tries = f" (tried {self._retries + 1} times)" if self._retries and _worth_retrying(error) else ""
-        return RequestError((text + tries).replace(self._key, "***") if self._key else text + tries, status)
+        return RequestError(text[:_LONGEST_MESSAGE] + (way_out and f"; {way_out}") + tries, status)
 
 
 def _worth_retrying(error: BaseException) -> bool:
