@@ -9,12 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from tqdm import tqdm
 
 from mtrl_judge_plugin import images, prompts
+from mtrl_judge_plugin.conversations import describe
 from mtrl_judge_plugin.engines import Completion, Conversation, Engine, Sampling, Scores
 from mtrl_judge_plugin.ledger import Entry, Ledger
 from mtrl_judge_plugin.sample import Sample
@@ -196,7 +196,7 @@ class Judge:
         seen: Counter[str] = Counter()
         for number, (conversation, options) in enumerate(zip(conversations, choices, strict=True)):
             try:
-                prompt = _describe(conversation)
+                prompt = describe(conversation)
             except (images.ImageError, TypeError) as error:
                 keys.append(f"bad-{number}")
                 entries[keys[-1]] = Entry(keys[-1], self.name, "", error=str(error))
@@ -361,29 +361,3 @@ def _unfinished(text: str) -> str:
     """The reasoning of a reply that was cut off, its think block open: where a forced answer goes on."""
     head = text.partition("</think>")[0].partition("<answer>")[0].rstrip()
     return head if head.lstrip().startswith("<think>") else f"<think>{head}"
-
-
-def _describe(conversation: Conversation) -> str:
-    """The messages as JSON with images replaced by digests: what the ledger keys and shows."""
-    return json.dumps([{**message, "content": _described(message["content"])} for message in conversation])
-
-
-def _described(content: Any) -> Any:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [
-        {**item, item["type"]: _digest(item[item["type"]])} if item["type"] in ("image", "video") else dict(item)
-        for item in content
-    ]
-
-
-def _digest(media: Any) -> Any:
-    if isinstance(media, (list, tuple)):
-        return [images.digest(frame) for frame in media]
-    if isinstance(media, (str, Path)) and Path(media).suffix.lower() in (".mp4", ".avi", ".mov", ".mkv", ".webm"):
-        try:
-            with open(media, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise images.ImageError(f"video {media!s} cannot be read: {error.strerror}") from error
-    return images.digest(media)

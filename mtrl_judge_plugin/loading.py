@@ -35,29 +35,37 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
         LedgerError: the ledger cannot be written.
         ValueError: a value that an option does not take.
     """
-    given = {**parse_arguments(arguments), **options}
-    kind = str(given.pop("engine", "hf"))
-    accepted = engine_options(kind)
-    embedded = "pretrained" in accepted and not given.get("pretrained")
-    if embedded:
+    kind, given = check_arguments(arguments, **options)
+    if "pretrained" in engine_options(kind) and not given.get("pretrained"):
         given["pretrained"] = str(tiny.JUDGE)
         given.setdefault("max_new_tokens", _TINY_REASONING)
-    known = [*accepted, *_JUDGE_OPTIONS, *_SAMPLING_OPTIONS]
-    for name in given:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"engine={kind} takes {', '.join(sorted(known))}"
-            raise EngineError(f"{name}={given[name]}: unknown option; {hint}")
     sampling = Sampling(**{name: given[name] for name in _SAMPLING_OPTIONS if name in given})
     ledger = given.get("ledger")
     return Judge(
-        shared_engine(kind, **{name: given[name] for name in accepted if name in given}),
+        shared_engine(kind, **{name: given[name] for name in engine_options(kind) if name in given}),
         verdict=given.get("verdict", "reason"),
         lenient=_flag(given, "lenient"),
         strict=_flag(given, "strict"),
         sampling=sampling,
         ledger=None if ledger == "none" else Ledger(ledger or default_path()),
     )
+
+
+def check_arguments(arguments: str = "", /, **options: Any) -> tuple[str, dict[str, Any]]:
+    """(engine, options) as `load_judge` would take them; cheap, so that a typing error need not wait for a model.
+
+    Raises:
+        EngineError: unknown option or engine.
+    """
+    given = {**parse_arguments(arguments), **options}
+    kind = str(given.pop("engine", "hf"))
+    known = [*engine_options(kind), *_JUDGE_OPTIONS, *_SAMPLING_OPTIONS]
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"engine={kind} takes {', '.join(sorted(known))}"
+            raise EngineError(f"{name}={given[name]}: unknown option; {hint}")
+    return kind, given
 
 
 def parse_arguments(text: str) -> dict[str, Any]:

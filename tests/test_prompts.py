@@ -44,7 +44,9 @@ def test_two_texts_about_one_image_are_fenced_and_named():
 def test_every_form_says_which_verdicts_there_are(form):
     choices = {"score": ("1", "2", "3"), "ranking": (), "pointwise": ("safe", "unsafe")}[form]
     text = text_of(Sample(id="1", task="t", form=form, question="?", responses=("x", "y"), choices=choices))
-    assert {"score": "one of 1, 2, 3.", "ranking": "the letters AB ordered", "pointwise": "one of safe, unsafe."}[form] in text
+    assert {"score": "one of 1, 2, 3.", "ranking": "the letters AB ordered", "pointwise": "one of safe, unsafe."}[
+        form
+    ] in text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
