@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
@@ -73,7 +73,7 @@ def data_url(image: Any) -> str:
     """`data:image/...;base64,...`, with the original bytes where the format is one that servers read (PNG, JPEG)."""
     data = encoded(image)
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg" if data.startswith(b"\xff\xd8") else None
-    if kind is None:
+    if kind is None or _is_turned(data):  # not every server turns a picture upright
         data, kind = encoded(load(image)), "png"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
@@ -139,6 +139,13 @@ def _base64(text: str, image: Any) -> bytes:
     if not _is_picture(data):
         raise ImageError(f"image {describe(image)}: neither a file nor base64 image data")
     return data
+
+
+def _is_turned(data: bytes) -> bool:
+    try:
+        return bool(Image.open(io.BytesIO(data)).getexif().get(ExifTags.Base.Orientation, 1) != 1)
+    except Exception as error:  # as in `load`
+        raise ImageError(f"image {describe(data)} cannot be decoded: {error}") from error
 
 
 def _is_picture(data: bytes) -> bool:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin import images, prompts
+from mtrl_judge_plugin import asking, prompts
+from mtrl_judge_plugin.asking import Question
 from mtrl_judge_plugin.conversations import describe
-from mtrl_judge_plugin.engines import Completion, Conversation, Engine, Sampling, Scores
+from mtrl_judge_plugin.engines import Conversation, Engine, Sampling
+from mtrl_judge_plugin.images import ImageError
 from mtrl_judge_plugin.ledger import Entry, Ledger
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.verdict import Verdict, format_reply, parse, reasoning_of, visible
-
-#: Room for a verdict in our own format; verdicts are a word, a letter or a number.
-ANSWER_TOKENS = 32
-_END_OF_THOUGHT = "</think><answer>"
-_DIRECT = "<think></think><answer>"
+from mtrl_judge_plugin.verdict import Verdict, parse
 
 
 class UnscoredError(RuntimeError):
@@ -54,16 +49,6 @@ class Reply:
     error: str | None = None
 
 
-@dataclass
-class _Work:
-    """One distinct question on its way to the engine."""
-
-    key: str
-    prompt: str
-    conversation: Conversation
-    choices: Sequence[str] = ()
-
-
 class Judge:
     """A multimodal judge.
 
@@ -71,7 +56,7 @@ class Judge:
         engine: what generates; see `mtrl_judge_plugin.engines`.
         verdict: "reason" (reasoning, then the verdict) or "direct" (probabilities of the choices, one forward pass).
         lenient: read replies leniently: for models that were not trained on our format.
-        strict: raise UnscoredError at the first failed judgment instead of returning it unscored.
+        strict: raise UnscoredError at the first judgment without a verdict instead of returning it unscored.
         sampling: `max_new_tokens` is the budget of the reasoning; the verdict has its own.
         ledger: cache and log, or None.
 
@@ -102,7 +87,7 @@ class Judge:
     @property
     def name(self) -> str:
         """The model's name, for tables and logs."""
-        return str(self.engine.identity.get("model", self.engine.identity))
+        return asking.model_name(self.engine)
 
     def summary(self) -> str:
         """One line for the end of a run: how many judgments, from cache, forced, failed, and where the ledger is."""
@@ -125,18 +110,23 @@ class Judge:
             progress: show a progress bar.
 
         Raises:
-            UnscoredError: a judgment failed and the judge is strict.
+            UnscoredError: a judgment has no verdict and the judge is strict.
         """
-        conversations = [prompts.messages(sample) for sample in samples]
-        choices = [sample.choices for sample in samples]
-        read = self._read_verdict if self.verdict == "reason" else self._read_scores
-        entries = self._entries(conversations, choices, self.sampling, ANSWER_TOKENS, progress, read)
+
+        def ask(questions: Sequence[Question]) -> Iterator[Entry]:
+            if self.verdict == "direct":
+                return asking.score(self.engine, questions)
+            return asking.reason(self.engine, questions, self.sampling, lenient=self.lenient)
+
+        drafts = [Question("", "", prompts.messages(sample), sample.choices) for sample in samples]
+        names = [f"sample {sample.id!r} of task {sample.task!r}" for sample in samples]
+        entries = self._entries(drafts, names, self.sampling, asking.ANSWER_TOKENS, progress, ask)
         verdicts = []
-        for sample, (entry, cached) in zip(samples, entries, strict=True):
+        for sample, name, (entry, _) in zip(samples, names, entries, strict=True):
             verdict = _verdict(entry, sample.choices, self.lenient)
-            self._count(entry, cached, verdict.answer is None)
-            if self.strict and verdict.answer is None:
-                raise UnscoredError(f"sample {sample.id!r} of task {sample.task!r} is unscored: {verdict.error}")
+            self.counts["unreadable"] += verdict.answer is None and entry.error is None
+            if self.strict and verdict.answer is None:  # from the ledger, and read less leniently than before
+                raise UnscoredError(f"{name} is unscored: {verdict.error}")
             verdicts.append(verdict)
         return verdicts
 
@@ -161,166 +151,68 @@ class Judge:
         Raises:
             UnscoredError: a call failed and the judge is strict.
         """
+        used = sampling or self.sampling
+
+        def ask(questions: Sequence[Question]) -> Iterator[Entry]:
+            return asking.answer(self.engine, questions, used, max_tokens=max_tokens, instructed=instruct)
+
         if instruct:
             conversations = [prompts.with_instruction(conversation) for conversation in conversations]
-        none: list[Sequence[str]] = [()] * len(conversations)
-
-        def read(work: Sequence[_Work], sampling: Sampling) -> Iterator[Entry]:
-            return self._read_reply(work, sampling, max_tokens, instruct)
-
-        entries = self._entries(conversations, none, sampling or self.sampling, max_tokens, progress, read)
-        replies = []
-        for entry, cached in entries:
-            self._count(entry, cached, False)
-            if self.strict and entry.error is not None:
-                raise UnscoredError(f"a judgment failed: {entry.error}")
-            used = (0, 0) if cached else (entry.prompt_tokens, entry.completion_tokens)
-            replies.append(
-                Reply(entry.verdict or "", entry.reasoning, entry.forced, cached, *used, entry.reply, entry.error)
-            )
-        return replies
+        drafts = [Question("", "", conversation) for conversation in conversations]
+        names = [f"conversation {number}" for number in range(len(drafts))]
+        entries = self._entries(drafts, names, used, max_tokens, progress, ask)
+        return [_reply(entry, cached) for entry, cached in entries]
 
     def _entries(
         self,
-        conversations: Sequence[Conversation],
-        choices: Sequence[Sequence[str]],
+        drafts: Sequence[Question],
+        names: Sequence[str],
         sampling: Sampling,
         answer_tokens: int,
         progress: bool,
-        read: Callable[[Sequence[_Work], Sampling], Iterator[Entry]],
+        ask: Callable[[Sequence[Question]], Iterator[Entry]],
     ) -> list[tuple[Entry, bool]]:
-        """(entry, whether the ledger had it) of each conversation: ledger hits, then one engine run for the rest."""
+        """(entry, whether the ledger had it) of each question: ledger hits, then one engine run for the rest."""
         keys: list[str] = []
-        todo: dict[str, _Work] = {}
+        questions: dict[str, Question] = {}
         entries: dict[str, Entry] = {}
         seen: Counter[str] = Counter()
-        for number, (conversation, options) in enumerate(zip(conversations, choices, strict=True)):
+        for number, draft in enumerate(drafts):
             try:
-                prompt = describe(conversation)
-            except (images.ImageError, TypeError) as error:
+                prompt = describe(draft.conversation)
+            except (ImageError, TypeError) as error:
                 keys.append(f"bad-{number}")
                 entries[keys[-1]] = Entry(keys[-1], self.name, "", error=str(error))
                 continue
             # Sampled replies to one and the same prompt are different draws; greedy ones are one judgment.
             draw = seen[prompt] if sampling.temperature > 0 else 0
             seen[prompt] += 1
-            key = self._key(prompt, options, sampling, answer_tokens, draw)
-            keys.append(key)
-            todo.setdefault(key, _Work(key, prompt, conversation, options))
-        cached = self.ledger.get(todo) if self.ledger else {}
-        work = [item for key, item in todo.items() if key not in cached]
-        with tqdm(total=len(todo), initial=len(cached), desc="Judging", unit="sample", disable=not progress) as bar:
-            for entry in read(work, sampling):
+            keys.append(self._key(prompt, draft.choices, sampling, answer_tokens, draw))
+            questions.setdefault(keys[-1], replace(draft, key=keys[-1], prompt=prompt))
+        cached = self.ledger.get(questions) if self.ledger else {}
+        name_of = dict(zip(reversed(keys), reversed(names), strict=True))
+        for entry in entries.values():
+            self._stop_if_strict(entry, name_of[entry.key])
+        todo = [question for key, question in questions.items() if key not in cached]
+        with tqdm(total=len(questions), initial=len(cached), desc="Judging", unit="", disable=not progress) as bar:
+            for entry in ask(todo):
                 entries[entry.key] = entry
                 if self.ledger:
                     self.ledger.put([entry])
+                self._stop_if_strict(entry, name_of[entry.key])
                 bar.update()
-        return [(cached[key], True) if key in cached else (entries[key], False) for key in keys]
+        results = [(cached[key], True) if key in cached else (entries[key], False) for key in keys]
+        for entry, was_cached in results:
+            self.counts["cached" if was_cached else "judged"] += 1
+            self.counts["forced"] += entry.forced
+            self.counts["failed"] += entry.error is not None
+        return results
 
-    def _read_verdict(self, work: Sequence[_Work], sampling: Sampling) -> Iterator[Entry]:
-        """Reasoning, then the answer; a reply cut off before its answer is finished by a forced one."""
-        asked = replace(sampling, max_new_tokens=sampling.max_new_tokens + ANSWER_TOKENS)
-        cut: list[tuple[_Work, Completion, float]] = []
-        for item, completion, seconds in self._generate(work, [item.conversation for item in work], asked):
-            if not completion.finished and parse(completion.text, item.choices, lenient=self.lenient).answer is None:
-                cut.append((item, completion, seconds))
-            else:
-                yield self._entry(item, completion, seconds, self._answer(completion, item))
-        yield from self._force(cut, replace(sampling, max_new_tokens=ANSWER_TOKENS), self._answer)
-
-    def _read_reply(
-        self, work: Sequence[_Work], sampling: Sampling, max_tokens: int, instruct: bool
-    ) -> Iterator[Entry]:
-        """A free-form reply: its visible part within `max_tokens`, forced if the reasoning was cut off."""
-
-        def shown(completion: Completion, item: _Work) -> str:
-            return self.engine.truncate(visible(completion.text), max_tokens)
-
-        asked = replace(sampling, max_new_tokens=sampling.max_new_tokens + max_tokens)
-        cut: list[tuple[_Work, Completion, float]] = []
-        for item, completion, seconds in self._generate(work, [item.conversation for item in work], asked):
-            closed = "</think>" in completion.text or "<answer>" in completion.text
-            reasoning = not closed and (instruct or "<think>" in completion.text)
-            if not completion.finished and reasoning:
-                cut.append((item, completion, seconds))
-            else:
-                yield self._entry(item, completion, seconds, shown(completion, item))
-        yield from self._force(cut, replace(sampling, max_new_tokens=max_tokens), shown)
-
-    def _force(
-        self,
-        cut: Sequence[tuple[_Work, Completion, float]],
-        sampling: Sampling,
-        answer: Callable[[Completion, _Work], str | None],
-    ) -> Iterator[Entry]:
-        """Finish replies that were cut off while reasoning by a second, short generation behind the closing tag."""
-        first = {item.key: (completion, seconds) for item, completion, seconds in cut}
-        heads = {item.key: _unfinished(completion.text) + _END_OF_THOUGHT for item, completion, _ in cut}
-        work = [item for item, _, _ in cut]
-        conversations = [
-            [*item.conversation, {"role": "assistant", "content": [{"type": "text", "text": heads[item.key]}]}]
-            for item in work
-        ]
-        asked = replace(sampling, stop=(*sampling.stop, "</answer>"))
-        for item, completion, seconds in self._generate(work, conversations, asked):
-            before, earlier = first[item.key]
-            whole = replace(
-                completion,
-                text=f"{heads[item.key]}{completion.text.partition('</answer>')[0].strip()}</answer>",
-                completion_tokens=before.completion_tokens + completion.completion_tokens,
+    def _stop_if_strict(self, entry: Entry, name: str) -> None:
+        if self.strict and entry.verdict is None:
+            raise UnscoredError(
+                f"{name} is unscored: {entry.error or f'no verdict in the reply {entry.reply[:200]!r}'}"
             )
-            entry = self._entry(item, whole, earlier + seconds, answer(whole, item))
-            yield replace(entry, forced=entry.error is None)
-
-    def _read_scores(self, work: Sequence[_Work], sampling: Sampling) -> Iterator[Entry]:
-        """Probabilities of the choices after a prefilled empty think block: one forward pass, no generation."""
-        conversations = [
-            [*item.conversation, {"role": "assistant", "content": [{"type": "text", "text": _DIRECT}]}] for item in work
-        ]
-        start = time.monotonic()
-        for number, scores in self.engine.score(conversations, [item.choices for item in work], "</answer>"):
-            item, seconds = work[number], time.monotonic() - start
-            if scores.error is not None:
-                yield Entry(item.key, self.name, item.prompt, seconds=seconds, error=scores.error)
-                continue
-            probabilities = softmax(scores)
-            best = max(probabilities, key=lambda choice: probabilities[choice])
-            yield Entry(
-                item.key,
-                self.name,
-                item.prompt,
-                reply=format_reply("", best),
-                verdict=best,
-                probabilities=probabilities,
-                prompt_tokens=scores.prompt_tokens,
-                seconds=seconds,
-            )
-
-    def _generate(
-        self, work: Sequence[_Work], conversations: Sequence[Conversation], sampling: Sampling
-    ) -> Iterator[tuple[_Work, Completion, float]]:
-        if not work:
-            return
-        start = time.monotonic()
-        for number, completion in self.engine.generate(conversations, sampling):
-            yield work[number], completion, time.monotonic() - start
-
-    def _answer(self, completion: Completion, item: _Work) -> str | None:
-        return parse(completion.text, item.choices, lenient=self.lenient).answer
-
-    def _entry(self, item: _Work, completion: Completion, seconds: float, verdict: str | None) -> Entry:
-        return Entry(
-            item.key,
-            self.name,
-            item.prompt,
-            reply=completion.text,
-            reasoning=reasoning_of(completion.text),
-            verdict=verdict if completion.error is None else None,
-            prompt_tokens=completion.prompt_tokens,
-            completion_tokens=completion.completion_tokens,
-            seconds=seconds,
-            error=completion.error,
-        )
 
     def _key(self, prompt: str, choices: Sequence[str], sampling: Sampling, answer_tokens: int, draw: int) -> str:
         # The reading (lenient or strict) is no part of it: it is applied to the stored reply.
@@ -335,20 +227,6 @@ class Judge:
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
-    def _count(self, entry: Entry, cached: bool, unread: bool) -> None:
-        self.counts["cached" if cached else "judged"] += 1
-        self.counts["forced"] += entry.forced
-        self.counts["failed"] += entry.error is not None
-        self.counts["unreadable"] += unread and entry.error is None
-
-
-def softmax(scores: Scores) -> dict[str, float]:
-    """Probabilities of the choices from their log-probabilities; they sum to 1."""
-    top = max(scores.logprobs.values())
-    weights = {choice: math.exp(logprob - top) for choice, logprob in scores.logprobs.items()}
-    total = sum(weights.values())
-    return {choice: weight / total for choice, weight in weights.items()}
-
 
 def _verdict(entry: Entry, choices: Sequence[str], lenient: bool) -> Verdict:
     if entry.error is not None:
@@ -357,7 +235,6 @@ def _verdict(entry: Entry, choices: Sequence[str], lenient: bool) -> Verdict:
     return replace(verdict, forced=entry.forced, probabilities=entry.probabilities)
 
 
-def _unfinished(text: str) -> str:
-    """The reasoning of a reply that was cut off, its think block open: where a forced answer goes on."""
-    head = text.partition("</think>")[0].partition("<answer>")[0].rstrip()
-    return head if head.lstrip().startswith("<think>") else f"<think>{head}"
+def _reply(entry: Entry, cached: bool) -> Reply:
+    used = (0, 0) if cached else (entry.prompt_tokens, entry.completion_tokens)
+    return Reply(entry.verdict or "", entry.reasoning, entry.forced, cached, *used, entry.reply, entry.error)

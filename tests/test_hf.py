@@ -117,7 +117,7 @@ def test_control_tokens_in_a_prompt_are_text(engine):
     plain = [{"role": "user", "content": [{"type": "text", "text": "a <|im_end|> <|image_pad|> b"}]}]
     completion = next(engine.generate([plain], Sampling(max_new_tokens=2)))[1]
     assert completion.error is None
-    rendered = engine._render(plain).text
+    rendered = engine._renderer.render(plain).text
     assert rendered.count("<|im_end|>") == 1
     assert "<|image_pad|>" not in rendered
 
@@ -126,12 +126,17 @@ def test_one_bad_conversation_fails_alone(engine):
     good, *_ = conversations()
     bad = [{"role": "user", "content": [{"type": "image", "image": b"\x89PNG broken"}, {"type": "text", "text": "?"}]}]
     long = [{"role": "user", "content": [{"type": "text", "text": "word " * 3000}]}]
+    nearly = [{"role": "user", "content": [{"type": "text", "text": "x" * (tiny_vlm.MAX_LENGTH - 100)}]}]
     sound = [{"role": "user", "content": [{"type": "audio", "audio": "x.wav"}]}]
-    results = in_order(engine.generate([good, bad, long, sound, good], Sampling(max_new_tokens=3)))
+    results = in_order(engine.generate([good, bad, long, sound, good, nearly], Sampling(max_new_tokens=99)))
     assert results[0] == results[4]
     assert results[0].error is None
     assert "cannot be decoded" in results[1].error
-    assert "exceed the model's" in results[2].error
+    assert "leave no room" in results[2].error
+    assert results[5].error is None
+    assert results[5].completion_tokens < 99 <= results[0].completion_tokens, (
+        "a long prompt shortens its own reply alone"
+    )
     assert "audio" in results[3].error
 
 

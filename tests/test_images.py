@@ -40,7 +40,10 @@ def test_transparency_lies_over_white_and_rotation_is_applied(picture):
     exif[0x0112] = 6
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", exif=exif)
-    assert images.load(buffer.getvalue()).size == (picture.height, picture.width)
+    turned = buffer.getvalue()
+    assert images.load(turned).size == (picture.height, picture.width)
+    sent = base64.b64decode(images.data_url(turned).partition(",")[2])
+    assert Image.open(io.BytesIO(sent)).size == (picture.height, picture.width)
 
 
 def bomb() -> bytes:

@@ -99,6 +99,16 @@ def test_one_bad_sample_is_unscored_with_its_error_and_the_others_are_judged(tmp
         Judge(failing, strict=True).judge([sample(1), missing])
 
 
+def test_a_strict_judge_stops_at_the_first_judgment_without_a_verdict(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    failing = Scripted(lambda text: "gibberish" if "7" in text else RIGHT)  # asked from the last sample to the first
+    with pytest.raises(UnscoredError, match=r"sample '7'.*gibberish"):
+        Judge(failing, strict=True, ledger=ledger).judge([sample(number) for number in range(10)])
+    assert len(failing.asked) == 3
+    with pytest.raises(UnscoredError, match=r"sample '7'"):
+        Judge(failing, strict=True, ledger=ledger).judge([sample(7)])
+
+
 def test_direct_verdicts_carry_probabilities_of_every_choice():
     engine = Scripted()
     verdict = Judge(engine, verdict="direct").judge([sample(1, choices=("safe", "unsafe", "not sure"))])[0]

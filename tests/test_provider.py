@@ -96,11 +96,18 @@ def test_sampling_is_the_callers_where_it_has_any(stub: Setup) -> None:
 
 
 def test_no_config_and_cheap_construction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MTRL_JUDGE_ARGS", "engine=nonsense")
+    monkeypatch.setenv("MTRL_JUDGE_ARGS", "pretrained=/nowhere")
     assert MTRLJudgeProvider().config.max_tokens == 1024
     assert MTRLJudgeProvider(config=None).is_available()
-    with pytest.raises(JudgeStoppedError, match=r"engine=nonsense.*unknown"):
+    with pytest.raises(JudgeStoppedError, match=r"pretrained=/nowhere"):
         MTRLJudgeProvider().evaluate(ask("?"))
+
+
+@pytest.mark.parametrize("wrong", ["engine=nonsense", "pretraind=x", "verdict"])
+def test_wrong_arguments_are_named_before_anything_runs(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("MTRL_JUDGE_ARGS", wrong)
+    with pytest.raises(JudgeStoppedError, match=wrong):
+        MTRLJudgeProvider()
 
 
 def test_registers_with_the_host(stub: Setup) -> None:
@@ -411,7 +418,7 @@ def test_a_crash_does_not_end_the_worker(stub: Setup) -> None:
         batcher.reply(conversation)
 
 
-def test_the_summary_comes_at_exit_and_building_imports_no_engine(tmp_path: Path) -> None:
+def test_the_summary_comes_at_exit_and_building_imports_no_torch(tmp_path: Path) -> None:
     program = """
 import sys
 from mtrl_judge_plugin import engines, formats
@@ -419,7 +426,7 @@ engines.ENGINES["stub"] = "stub_engine:StubEngine"
 from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
 from lmms_eval.llm_judge import Request
 providers = [MTRLJudgeProvider() for _ in range(5)]
-assert "stub_engine" not in sys.modules
+assert "torch" not in sys.modules
 for verdict in ("1", "1", " "):
     providers[0].evaluate(Request([{"role": "user", "content": f"[[reply:{verdict}]]"}]))
 """

@@ -5,39 +5,21 @@ Prompts are sorted by length and run in left-padded batches, so nothing depends 
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, TypeVar
-
-from PIL import Image
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sampling, Scores
 from mtrl_judge_plugin.engines.checkpoint import fingerprint
-from mtrl_judge_plugin.prompts import lookalike
+from mtrl_judge_plugin.engines.prompt_logprobs import common_prefix
+from mtrl_judge_plugin.engines.rendering import Rendered, Renderer
 
 Result = TypeVar("Result", Completion, Scores)
 _DEFAULT_BATCH = 32
-#: Frames taken from a video file, evenly spaced.
-_VIDEO_FRAMES = 8
-
-
-@dataclass(frozen=True)
-class _Prompt:
-    """A rendered conversation: its text with media placeholders, and the media in order."""
-
-    text: str
-    images: list[Image.Image] = field(default_factory=list)
-    videos: list[list[Image.Image]] = field(default_factory=list)
-
-    @property
-    def size(self) -> float:
-        """A cheap stand-in for the number of tokens, to sort by."""
-        media = [*self.images, *(frame for video in self.videos for frame in video)]
-        return len(self.text) / 4 + sum(image.width * image.height / 1024 for image in media)
+#: Tokens kept free for a forced answer where a prompt nearly fills the context.
+_RESERVE = 64
 
 
 class HFEngine:
@@ -81,7 +63,6 @@ class HFEngine:
         if batch is not None and batch < 1:
             raise EngineError(f"batch={batch}: want 1 or more")
         self._batch = batch or _DEFAULT_BATCH
-        self._max_pixels = max_pixels
         self._lock = threading.Lock()
         self.processor = _load_processor(pretrained, revision, trust_remote_code)
         self.tokenizer = self.processor.tokenizer
@@ -90,7 +71,8 @@ class HFEngine:
         if attn_implementation:
             options["attn_implementation"] = attn_implementation
         self.model = _load_model(pretrained, peft, device_map=device, dtype=getattr(torch, dtype), **options)
-        self._special = _special_tokens(self.processor)
+        takes_video = getattr(self.processor, "video_processor", None) is not None
+        self._renderer = Renderer(self.processor, max_pixels, videos=takes_video)
         self.identity: Mapping[str, Any] = {
             "engine": "hf",
             "model": pretrained,
@@ -104,7 +86,7 @@ class HFEngine:
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
         """One completion a conversation; see `Engine`."""
 
-        def run(prompts: Sequence[_Prompt], seed: int) -> list[Completion]:
+        def run(prompts: Sequence[Rendered], seed: int) -> list[Completion]:
             return self._generate(prompts, sampling, sampling.seed + seed)
 
         yield from self._in_batches(conversations, run, lambda error: Completion(error=error))
@@ -115,10 +97,10 @@ class HFEngine:
         """Log-probability of each `choice + suffix`, all choices of a batch in one forward pass; see `Engine`."""
         by_text: dict[int, Sequence[str]] = {}
 
-        def run(prompts: Sequence[_Prompt], seed: int) -> list[Scores]:
+        def run(prompts: Sequence[Rendered], seed: int) -> list[Scores]:
             return self._score(prompts, [by_text[id(prompt)] for prompt in prompts], suffix)
 
-        def remember(number: int, prompt: _Prompt) -> None:
+        def remember(number: int, prompt: Rendered) -> None:
             by_text[id(prompt)] = choices[number]
 
         yield from self._in_batches(conversations, run, lambda error: Scores({}, error=error), remember)
@@ -131,24 +113,24 @@ class HFEngine:
     def _in_batches(
         self,
         conversations: Sequence[Conversation],
-        run: Callable[[Sequence[_Prompt], int], list[Result]],
+        run: Callable[[Sequence[Rendered], int], list[Result]],
         failed: Callable[[str], Result],
-        rendered: Callable[[int, _Prompt], None] = lambda number, prompt: None,
+        rendered: Callable[[int, Rendered], None] = lambda number, prompt: None,
     ) -> Iterator[tuple[int, Result]]:
         """Render, sort by length (longest first, so that memory runs out early or never), run batch by batch.
 
         Prompts with and without images never share a batch: not every processor takes the mixture.
         """
-        ready: list[tuple[int, _Prompt]] = []
+        ready: list[tuple[int, Rendered]] = []
         for number, conversation in enumerate(conversations):
             try:
-                prompt = self._render(conversation)
+                prompt = self._renderer.render(conversation)
             except (images.ImageError, EngineError) as error:
                 yield number, failed(str(error))
             else:
                 rendered(number, prompt)
                 ready.append((number, prompt))
-        ready.sort(key=lambda item: (bool(item[1].images), item[1].size), reverse=True)
+        ready.sort(key=lambda item: (bool(item[1].images), _size(item[1])), reverse=True)
         with_images = sum(bool(prompt.images) for _, prompt in ready)
         for group in (ready[:with_images], ready[with_images:]):
             for start in range(0, len(group), self._batch):
@@ -159,8 +141,8 @@ class HFEngine:
 
     def _run_or_split(
         self,
-        prompts: Sequence[_Prompt],
-        run: Callable[[Sequence[_Prompt], int], list[Result]],
+        prompts: Sequence[Rendered],
+        run: Callable[[Sequence[Rendered], int], list[Result]],
         failed: Callable[[str], Result],
         seed: int,
     ) -> list[Result]:
@@ -177,11 +159,11 @@ class HFEngine:
         results += self._run_or_split(prompts[half:], run, failed, seed + half)
         return results
 
-    def _generate(self, prompts: Sequence[_Prompt], sampling: Sampling, seed: int) -> list[Completion]:
+    def _generate(self, prompts: Sequence[Rendered], sampling: Sampling, seed: int) -> list[Completion]:
         torch = self._torch
         inputs = self._encode(prompts)
         start = inputs["input_ids"].shape[1]
-        self._check_length(start, sampling.max_new_tokens)
+        room = self._room(len(prompts), start, sampling.max_new_tokens)
         options: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         if sampling.temperature > 0:
             options = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
@@ -189,52 +171,52 @@ class HFEngine:
             options |= {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer}
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(seed)
-            output = self.model.generate(**inputs, max_new_tokens=sampling.max_new_tokens, **options)[:, start:]
+            output = self.model.generate(**inputs, max_new_tokens=room, **options)[:, start:]
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
         return [
             self._completion(prompt, tokens, length, sampling)
             for prompt, tokens, length in zip(prompts, output.tolist(), lengths, strict=True)
         ]
 
-    def _completion(self, prompt: _Prompt, tokens: list[int], prompt_tokens: int, sampling: Sampling) -> Completion:
+    def _completion(self, prompt: Rendered, tokens: list[int], prompt_tokens: int, sampling: Sampling) -> Completion:
         ends = self.model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
         end = next((number for number, token in enumerate(tokens) if token in ends), None)
         text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True)
         stop = min((text.find(word) for word in sampling.stop if word in text), default=None)
         # Some chat templates open the think block themselves; the reply is read as a whole.
-        opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
+        opened = "<think>" if prompt.opened else ""
         count = len(tokens) if end is None else end + 1
         finished = end is not None or stop is not None
         return Completion(opened + text[:stop], finished, prompt_tokens, count)
 
-    def _score(self, prompts: Sequence[_Prompt], choices: Sequence[Sequence[str]], suffix: str) -> list[Scores]:
+    def _score(self, prompts: Sequence[Rendered], choices: Sequence[Sequence[str]], suffix: str) -> list[Scores]:
         torch = self._torch
         rows = [
-            _Prompt(prompt.text + choice + suffix, prompt.images, prompt.videos)
+            replace(prompt, text=prompt.text + choice + suffix)
             for prompt, options in zip(prompts, choices, strict=True)
             for choice in options
         ]
         inputs = self._encode(rows)
         ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
-        self._check_length(ids.shape[1], 0)
+        self._room(1, ids.shape[1], 0)
         tokens = [row[keep].tolist() for row, keep in zip(ids, mask, strict=True)]
         shared: list[int] = []
         for options in choices:
             group = tokens[len(shared) : len(shared) + len(options)]
-            shared += [_common_prefix(group)] * len(options)
+            shared += [common_prefix(group)] * len(options)
         lengths = [len(row) - same for row, same in zip(tokens, shared, strict=True)]
         with torch.inference_mode():
             logits = self.model(**inputs, use_cache=False, logits_to_keep=max(lengths) + 1).logits[:, :-1].float()
         logprobs = logits.log_softmax(-1).gather(-1, ids[:, -max(lengths) :, None].to(logits.device))[..., 0]
-        sums = [row[-length:].sum().item() for row, length in zip(logprobs, lengths, strict=True)]
+        sums = [row[len(row) - length :].sum().item() for row, length in zip(logprobs, lengths, strict=True)]
         results, at = [], 0
         for options in choices:
             results.append(Scores(dict(zip(options, sums[at:], strict=False)), prompt_tokens=shared[at]))
             at += len(options)
         return results
 
-    def _encode(self, prompts: Sequence[_Prompt]) -> dict[str, Any]:
+    def _encode(self, prompts: Sequence[Rendered]) -> dict[str, Any]:
         media: dict[str, Any] = {}
         if prompts[0].images:
             media["images"] = [prompt.images for prompt in prompts]
@@ -255,42 +237,24 @@ class HFEngine:
             for name, value in inputs.items()
         }
 
-    def _render(self, conversation: Conversation) -> _Prompt:
-        prompt = _Prompt("")
-        turns = []
-        *earlier, last = conversation
-        continued = last["role"] == "assistant"
-        for message in earlier if continued else conversation:
-            content = message["content"]
-            items = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            turns.append({"role": message["role"], "content": [self._item(item, prompt) for item in items]})
-        text = self.processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        if continued:
-            text += _text(last["content"]).removeprefix("<think>" if text.rstrip().endswith("<think>") else "")
-        return _Prompt(text, prompt.images, prompt.videos)
+    def _room(self, prompts: int, prompt_tokens: int, new_tokens: int) -> int:
+        """How many tokens may be generated: what was asked for, or what a lone long prompt leaves of the context.
 
-    def _item(self, item: Mapping[str, Any], prompt: _Prompt) -> dict[str, str]:
-        if item["type"] == "text":
-            return {"type": "text", "text": self._special.sub(lambda match: lookalike(match[0]), item["text"])}
-        if item["type"] == "image":
-            prompt.images.append(images.shrink(images.load(item["image"]), self._max_pixels))
-        elif item["type"] == "video":
-            if getattr(self.processor, "video_processor", None) is None:
-                raise EngineError(f"{type(self.processor).__name__} takes no video; give its frames as images")
-            frames = [images.shrink(frame, self._max_pixels) for frame in _frames(item["video"])]
-            prompt.videos.append(frames)
-        else:
-            raise EngineError(f"content of type {item['type']!r}: want text, image or video")
-        return {"type": item["type"]}
-
-    def _check_length(self, prompt_tokens: int, new_tokens: int) -> None:
+        Raises:
+            EngineError: the prompt fills the context, or leaves less than was asked for and is not alone in its
+                batch (the batch is then split, so that no prompt is cut short on account of its neighbours).
+        """
         config = self.model.config.get_text_config()
-        most = getattr(config, "max_position_embeddings", None)
-        if most and prompt_tokens + new_tokens > most:
+        left = getattr(config, "max_position_embeddings", prompt_tokens + new_tokens) - prompt_tokens
+        if left >= new_tokens:
+            return new_tokens
+        if prompts > 1 or left < 1:
             raise EngineError(
-                f"the prompt's {prompt_tokens} tokens and max_new_tokens={new_tokens} exceed the model's {most}; "
-                "shorten the prompt, lower max_pixels or max_new_tokens"
+                f"the prompt's {prompt_tokens} tokens leave no room in the model's context of {prompt_tokens + left}; "
+                "shorten the prompt or lower max_pixels"
             )
+        # What a reply cut off while reasoning needs to be finished.
+        return left - _RESERVE if left > _RESERVE else left
 
 
 def _load_processor(pretrained: str, revision: str | None, trust_remote_code: bool) -> Any:
@@ -337,39 +301,10 @@ def _load_model(pretrained: str, peft: str | None, **options: Any) -> Any:
     return model.eval()
 
 
-def _special_tokens(processor: Any) -> re.Pattern[str]:
-    """Matches whatever the tokenizer or the processor would act upon: text in a prompt must not hold any of it."""
-    tokenizer = processor.tokenizer
-    tokens = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
-    tokens |= set(tokenizer.all_special_tokens)
-    for name in ("image_token", "video_token", "boi_token", "eoi_token", "vision_start_token", "vision_end_token"):
-        token = getattr(processor, name, None)
-        if isinstance(token, str):
-            tokens.add(token)
-    return re.compile("|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True)) or r"(?!)")
-
-
-def _frames(video: Any) -> list[Image.Image]:
-    if isinstance(video, (list, tuple)):
-        return [images.load(frame) for frame in video]
-    from transformers.video_utils import load_video
-
-    if not Path(str(video)).is_file():
-        raise images.ImageError(f"video {video!s} cannot be read: no such file")
-    frames, _ = load_video(str(video), num_frames=_VIDEO_FRAMES, backend="pyav")
-    return [Image.fromarray(frame) for frame in frames]
-
-
-def _text(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(item["text"] for item in content)
-
-
-def _common_prefix(rows: Sequence[Sequence[int]]) -> int:
-    """Length of the longest token prefix that all rows share."""
-    return next(
-        (number for number, tokens in enumerate(zip(*rows, strict=False)) if len(set(tokens)) > 1),
-        min(map(len, rows)),
-    )
+def _size(prompt: Rendered) -> float:
+    """A cheap stand-in for the number of tokens, to sort by."""
+    pictures = [*prompt.images, *(frame for video in prompt.videos for frame in video)]
+    return len(prompt.text) / 4 + sum(picture.width * picture.height / 1024 for picture in pictures)
 
 
 def _first_line(error: BaseException) -> str:

@@ -25,11 +25,13 @@ class Rendered:
     Attributes:
         text: ends where the model goes on.
         images: RGB, upright, shrunk.
+        videos: the frames of each, likewise; empty where videos are shown as images.
         opened: the template itself opened the think block, so the reply will not.
     """
 
     text: str
     images: list[Image.Image] = field(default_factory=list)
+    videos: list[list[Image.Image]] = field(default_factory=list)
     opened: bool = False
 
 
@@ -39,11 +41,13 @@ class Renderer:
     Args:
         processor: of transformers; its chat template is used.
         max_pixels: shrink larger images to this area.
+        videos: keep videos as such for the processor; otherwise their frames are shown as images.
     """
 
-    def __init__(self, processor: Any, max_pixels: int | None = None) -> None:
+    def __init__(self, processor: Any, max_pixels: int | None = None, *, videos: bool = False) -> None:
         self.processor = processor
         self.max_pixels = max_pixels
+        self.videos = videos
         self._special = special_tokens(processor)
 
     def render(self, conversation: Conversation) -> Rendered:
@@ -53,11 +57,11 @@ class Renderer:
             ImageError: a picture that cannot be read.
             EngineError: content of an unknown type.
         """
-        pictures: list[Image.Image] = []
+        media = Rendered("")
         last = conversation[-1]
         continued = last["role"] == "assistant"
         turns = [
-            {"role": message["role"], "content": self._content(message["content"], pictures)}
+            {"role": message["role"], "content": self._content(message["content"], media)}
             for message in (conversation[:-1] if continued else conversation)
         ]
         # The template closes, trims or re-writes an assistant's message; ours is put behind its prompt as it stands.
@@ -65,9 +69,9 @@ class Renderer:
         opened = text.rstrip().endswith("<think>")
         if continued:
             text += plain_text(last["content"]).removeprefix("<think>" if opened else "")
-        return Rendered(text, pictures, opened and not continued)
+        return Rendered(text, media.images, media.videos, opened and not continued)
 
-    def _content(self, content: Any, pictures: list[Image.Image]) -> list[dict[str, str]]:
+    def _content(self, content: Any, media: Rendered) -> list[dict[str, str]]:
         parts: list[dict[str, str]] = []
         for item in [{"type": "text", "text": content}] if isinstance(content, str) else content:
             if item["type"] == "text":
@@ -76,8 +80,12 @@ class Renderer:
                 parts.append({"type": "text", "text": text})
                 continue
             found = [images.shrink(picture, self.max_pixels) for picture in item_images(item)]
-            pictures += found
-            parts += [{"type": "image"}] * len(found)
+            if item["type"] == "video" and self.videos:
+                media.videos.append(found)
+                parts.append({"type": "video"})
+            else:
+                media.images.extend(found)
+                parts += [{"type": "image"}] * len(found)
         return parts
 
 

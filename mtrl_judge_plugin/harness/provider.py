@@ -22,8 +22,10 @@ from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ServerCon
 
 from mtrl_judge_plugin import chat, formats
 from mtrl_judge_plugin.batcher import conversation_key
-from mtrl_judge_plugin.harness.backend import backend_of
+from mtrl_judge_plugin.engines import EngineError
+from mtrl_judge_plugin.harness.backend import JudgeStoppedError, backend_of
 from mtrl_judge_plugin.judge import Reply
+from mtrl_judge_plugin.loading import check_arguments
 
 _RUBRIC_PROMPT = """Evaluate the following response according to the given rubric.
 
@@ -43,10 +45,19 @@ class MTRLJudgeProvider(ServerInterface):
     Args:
         config: of the host. `model_name`, `timeout` and `num_retries` mean nothing here; `max_tokens` bounds the
             visible reply; a `temperature` above 0 and a `top_p` go before the judge's own.
+
+    Raises:
+        JudgeStoppedError: `MTRL_JUDGE_ARGS` holds an unknown option: said here, as tasks load, and not after the model
+            under test has answered everything.
     """
 
     def __init__(self, config: ServerConfig | None = None) -> None:
         super().__init__(config)
+        arguments = os.environ.get("MTRL_JUDGE_ARGS", "")
+        try:
+            check_arguments(arguments)
+        except EngineError as error:
+            raise JudgeStoppedError(f"mtrl_judge: MTRL_JUDGE_ARGS={arguments!r}: {error}") from error
 
     def is_available(self) -> bool:
         """Always: it runs in this process. Wrong arguments end the run at the first question."""
