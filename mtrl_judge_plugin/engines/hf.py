@@ -8,16 +8,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from mtrl_judge_plugin import images
 from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sampling, Scores
+from mtrl_judge_plugin.engines.batches import Result, Run, rendered, run_or_split
 from mtrl_judge_plugin.engines.checkpoint import fingerprint
 from mtrl_judge_plugin.engines.prompt_logprobs import common_prefix
 from mtrl_judge_plugin.engines.rendering import Rendered, Renderer
 
-Result = TypeVar("Result", Completion, Scores)
 _DEFAULT_BATCH = 32
+#: Batches that are rendered and sorted together: their images are in memory at once.
+_WINDOW = 16
+#: What processors, models and CUDA raise at prompts that they cannot take.
+_REFUSALS = (ValueError, RuntimeError, TypeError, IndexError)
 #: Tokens kept free for a forced answer where a prompt nearly fills the context.
 _RESERVE = 64
 
@@ -86,8 +89,8 @@ class HFEngine:
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
         """One completion a conversation; see `Engine`."""
 
-        def run(prompts: Sequence[Rendered], seed: int) -> list[Completion]:
-            return self._generate(prompts, sampling, sampling.seed + seed)
+        def run(numbers: Sequence[int], prompts: Sequence[Rendered]) -> list[Completion]:
+            return self._generate(prompts, sampling, sampling.seed + numbers[0])
 
         yield from self._in_batches(conversations, run, lambda error: Completion(error=error))
 
@@ -95,15 +98,11 @@ class HFEngine:
         self, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]], suffix: str
     ) -> Iterator[tuple[int, Scores]]:
         """Log-probability of each `choice + suffix`, all choices of a batch in one forward pass; see `Engine`."""
-        by_text: dict[int, Sequence[str]] = {}
 
-        def run(prompts: Sequence[Rendered], seed: int) -> list[Scores]:
-            return self._score(prompts, [by_text[id(prompt)] for prompt in prompts], suffix)
+        def run(numbers: Sequence[int], prompts: Sequence[Rendered]) -> list[Scores]:
+            return self._score(prompts, [choices[number] for number in numbers], suffix)
 
-        def remember(number: int, prompt: Rendered) -> None:
-            by_text[id(prompt)] = choices[number]
-
-        yield from self._in_batches(conversations, run, lambda error: Scores({}, error=error), remember)
+        yield from self._in_batches(conversations, run, lambda error: Scores({}, error=error))
 
     def truncate(self, text: str, tokens: int) -> str:
         """The text's first tokens."""
@@ -111,53 +110,24 @@ class HFEngine:
         return text if len(ids) <= tokens else self.tokenizer.decode(ids[:tokens], skip_special_tokens=True).strip()
 
     def _in_batches(
-        self,
-        conversations: Sequence[Conversation],
-        run: Callable[[Sequence[Rendered], int], list[Result]],
-        failed: Callable[[str], Result],
-        rendered: Callable[[int, Rendered], None] = lambda number, prompt: None,
+        self, conversations: Sequence[Conversation], run: Run[Result], failed: Callable[[str], Result]
     ) -> Iterator[tuple[int, Result]]:
-        """Render, sort by length (longest first, so that memory runs out early or never), run batch by batch.
+        """Render a window, sort it by length (longest first: memory runs out early or never), run batch by batch.
 
         Prompts with and without images never share a batch: not every processor takes the mixture.
         """
-        ready: list[tuple[int, Rendered]] = []
-        for number, conversation in enumerate(conversations):
-            try:
-                prompt = self._renderer.render(conversation)
-            except (images.ImageError, EngineError) as error:
-                yield number, failed(str(error))
-            else:
-                rendered(number, prompt)
-                ready.append((number, prompt))
-        ready.sort(key=lambda item: (bool(item[1].images), _size(item[1])), reverse=True)
-        with_images = sum(bool(prompt.images) for _, prompt in ready)
-        for group in (ready[:with_images], ready[with_images:]):
-            for start in range(0, len(group), self._batch):
-                chunk = group[start : start + self._batch]
-                with self._lock:
-                    results = self._run_or_split([prompt for _, prompt in chunk], run, failed, chunk[0][0])
-                yield from zip((number for number, _ in chunk), results, strict=True)
-
-    def _run_or_split(
-        self,
-        prompts: Sequence[Rendered],
-        run: Callable[[Sequence[Rendered], int], list[Result]],
-        failed: Callable[[str], Result],
-        seed: int,
-    ) -> list[Result]:
-        """Run a batch; where it fails, run its halves, down to the one prompt that cannot be run."""
-        try:
-            return run(prompts, seed)
-        except (ValueError, RuntimeError, TypeError, IndexError) as error:  # processors and CUDA raise these
-            if len(prompts) == 1:
-                return [failed(f"{type(error).__name__}: {error}")]
-        if self._torch.cuda.is_available():
-            self._torch.cuda.empty_cache()
-        half = len(prompts) // 2
-        results = self._run_or_split(prompts[:half], run, failed, seed)
-        results += self._run_or_split(prompts[half:], run, failed, seed + half)
-        return results
+        window = _WINDOW * self._batch
+        for start in range(0, len(conversations), window):
+            numbers = range(start, min(start + window, len(conversations)))
+            prompts, failures = rendered(conversations, numbers, self._renderer.render, failed)
+            yield from failures
+            for illustrated in (True, False):
+                group = [item for item in prompts.items() if bool(item[1].images) == illustrated]
+                group.sort(key=lambda item: _size(item[1]), reverse=True)
+                for first in range(0, len(group), self._batch):
+                    with self._lock:
+                        results = list(run_or_split(group[first : first + self._batch], run, failed, _REFUSALS))
+                    yield from results
 
     def _generate(self, prompts: Sequence[Rendered], sampling: Sampling, seed: int) -> list[Completion]:
         torch = self._torch

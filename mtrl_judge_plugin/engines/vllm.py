@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from mtrl_judge_plugin import images
 from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sampling, Scores
+from mtrl_judge_plugin.engines.batches import Result, Run, rendered, run_or_split
 from mtrl_judge_plugin.engines.checkpoint import fingerprint
 from mtrl_judge_plugin.engines.prompt_logprobs import TokenLogprobs, choice_logprobs
 from mtrl_judge_plugin.engines.rendering import Rendered, Renderer
 
-Result = TypeVar("Result", Completion, Scores)
 #: Conversations handed to vLLM at a time: enough to keep it busy, and all that a killed run has to do again.
 _CHUNK = 256
 
@@ -133,39 +132,17 @@ class VLLMEngine:
         return text if len(ids) <= tokens else self._tokenizer.decode(ids[:tokens], skip_special_tokens=True).strip()
 
     def _in_chunks(
-        self,
-        conversations: Sequence[Conversation],
-        run: Callable[[Sequence[int], Sequence[Rendered]], list[Result]],
-        failed: Callable[[str], Result],
+        self, conversations: Sequence[Conversation], run: Run[Result], failed: Callable[[str], Result]
     ) -> Iterator[tuple[int, Result]]:
+        refusals = (ValueError, self._vllm.exceptions.VLLMClientError)
         for start in range(0, len(conversations), _CHUNK):
-            prompts: dict[int, Rendered] = {}
-            for number in range(start, min(start + _CHUNK, len(conversations))):
-                try:
-                    prompts[number] = self._render(conversations[number])
-                except (images.ImageError, EngineError) as error:
-                    yield number, failed(str(error))
+            numbers = range(start, min(start + _CHUNK, len(conversations)))
+            prompts, failures = rendered(conversations, numbers, self._render, failed)
+            yield from failures
             if prompts:
                 with self._lock:
-                    results = self._run_or_split(list(prompts), list(prompts.values()), run, failed)
-                yield from zip(prompts, results, strict=True)
-
-    def _run_or_split(
-        self,
-        numbers: Sequence[int],
-        prompts: Sequence[Rendered],
-        run: Callable[[Sequence[int], Sequence[Rendered]], list[Result]],
-        failed: Callable[[str], Result],
-    ) -> list[Result]:
-        """Run a chunk; where vLLM refuses it, run its halves, down to the one prompt that it refuses."""
-        try:
-            return run(numbers, prompts)
-        except (ValueError, self._vllm.exceptions.VLLMClientError) as error:
-            if len(prompts) == 1:
-                return [failed(f"{type(error).__name__}: {error}")]
-        half = len(prompts) // 2
-        first = self._run_or_split(numbers[:half], prompts[:half], run, failed)
-        return first + self._run_or_split(numbers[half:], prompts[half:], run, failed)
+                    results = list(run_or_split(list(prompts.items()), run, failed, refusals))
+                yield from results
 
     def _render(self, conversation: Conversation) -> Rendered:
         prompt = self._renderer.render(conversation)
