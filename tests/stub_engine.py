@@ -109,4 +109,7 @@ def verdict_of(conversation: Conversation) -> str:
         question = text.partition("[Question]")[2].partition("[Assistant 1]")[0]
         first = next((line for word, line in scores.items() if word in question), "8 6")
         return f"{first}\nAssistant 1 names 3 things, assistant 2 only 1."
+    ours = re.search(r"Verdict: one of (.+?),", text)
+    if ours:
+        return ours[1]
     raise AssertionError(f"the stub has no rule for: {text[-200:]}")
