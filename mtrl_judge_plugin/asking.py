@@ -29,12 +29,14 @@ class Question:
         prompt: the conversation as the ledger shows it.
         conversation: as the engine gets it.
         choices: the verdicts to choose from; empty where the prompt is somebody's own.
+        draw: which of several sampled replies to the same prompt this is; 0 for greedy ones.
     """
 
     key: str
     prompt: str
     conversation: Conversation
     choices: Sequence[str] = ()
+    draw: int = 0
 
 
 #: A completion -> the answer that it holds, or None.

@@ -21,6 +21,10 @@ from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.verdict import Verdict, parse
 
 
+#: Engines count up from a seed, one for each conversation.
+_SEEDS_PER_DRAW = 1_000_003
+
+
 class UnscoredError(RuntimeError):
     """A judgment failed and the judge was told to be strict; the message says which and why."""
 
@@ -113,10 +117,10 @@ class Judge:
             UnscoredError: a judgment has no verdict and the judge is strict.
         """
 
-        def ask(questions: Sequence[Question]) -> Iterator[Entry]:
+        def ask(questions: Sequence[Question], sampling: Sampling) -> Iterator[Entry]:
             if self.verdict == "direct":
                 return asking.score(self.engine, questions)
-            return asking.reason(self.engine, questions, self.sampling, lenient=self.lenient)
+            return asking.reason(self.engine, questions, sampling, lenient=self.lenient)
 
         drafts = [Question("", "", prompts.messages(sample), sample.choices) for sample in samples]
         names = [f"sample {sample.id!r} of task {sample.task!r}" for sample in samples]
@@ -151,16 +155,15 @@ class Judge:
         Raises:
             UnscoredError: a call failed and the judge is strict.
         """
-        used = sampling or self.sampling
 
-        def ask(questions: Sequence[Question]) -> Iterator[Entry]:
-            return asking.answer(self.engine, questions, used, max_tokens=max_tokens, instructed=instruct)
+        def ask(questions: Sequence[Question], sampling: Sampling) -> Iterator[Entry]:
+            return asking.answer(self.engine, questions, sampling, max_tokens=max_tokens, instructed=instruct)
 
         if instruct:
             conversations = [prompts.with_instruction(conversation) for conversation in conversations]
         drafts = [Question("", "", conversation) for conversation in conversations]
         names = [f"conversation {number}" for number in range(len(drafts))]
-        entries = self._entries(drafts, names, used, max_tokens, progress, ask)
+        entries = self._entries(drafts, names, sampling or self.sampling, max_tokens, progress, ask)
         return [_reply(entry, cached) for entry, cached in entries]
 
     def _entries(
@@ -170,7 +173,7 @@ class Judge:
         sampling: Sampling,
         answer_tokens: int,
         progress: bool,
-        ask: Callable[[Sequence[Question]], Iterator[Entry]],
+        ask: Callable[[Sequence[Question], Sampling], Iterator[Entry]],
     ) -> list[tuple[Entry, bool]]:
         """(entry, whether the ledger had it) of each question: ledger hits, then one engine run for the rest."""
         keys: list[str] = []
@@ -188,19 +191,22 @@ class Judge:
             draw = seen[prompt] if sampling.temperature > 0 else 0
             seen[prompt] += 1
             keys.append(self._key(prompt, draft.choices, sampling, answer_tokens, draw))
-            questions.setdefault(keys[-1], replace(draft, key=keys[-1], prompt=prompt))
+            questions.setdefault(keys[-1], replace(draft, key=keys[-1], prompt=prompt, draw=draw))
         cached = self.ledger.get(questions) if self.ledger else {}
         name_of = dict(zip(reversed(keys), reversed(names), strict=True))
         for entry in entries.values():
             self._stop_if_strict(entry, name_of[entry.key])
         todo = [question for key, question in questions.items() if key not in cached]
         with tqdm(total=len(questions), initial=len(cached), desc="Judging", unit="", disable=not progress) as bar:
-            for entry in ask(todo):
-                entries[entry.key] = entry
-                if self.ledger:
-                    self.ledger.put([entry])
-                self._stop_if_strict(entry, name_of[entry.key])
-                bar.update()
+            for draw in sorted({question.draw for question in todo}):
+                # A seed range of its own for each draw: a run that goes on after a kill must not repeat earlier draws.
+                own = replace(sampling, seed=sampling.seed + draw * _SEEDS_PER_DRAW)
+                for entry in ask([question for question in todo if question.draw == draw], own):
+                    entries[entry.key] = entry
+                    if self.ledger:
+                        self.ledger.put([entry])
+                    self._stop_if_strict(entry, name_of[entry.key])
+                    bar.update()
         results = [(cached[key], True) if key in cached else (entries[key], False) for key in keys]
         for entry, was_cached in results:
             self.counts["cached" if was_cached else "judged"] += 1

@@ -158,6 +158,8 @@ def test_sampled_repeats_are_different_draws_and_greedy_ones_are_one(tmp_path):
     assert len(engine.asked) == 1
     Judge(engine, ledger=ledger, sampling=Sampling(temperature=1.0)).judge([sample(1)] * 3)
     assert len(engine.asked) == 4
+    seeds = [sampling.seed for sampling in engine.samplings[1:]]
+    assert len(set(seeds)) == 3, "draws never share a seed, whatever was drawn before"
 
 
 PROMPT = [{"role": "user", "content": [{"type": "text", "text": "Rate it."}]}]
