@@ -20,7 +20,6 @@ from mtrl_judge_plugin.ledger import Entry, Ledger
 from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.verdict import Verdict, parse
 
-
 #: Engines count up from a seed, one for each conversation.
 _SEEDS_PER_DRAW = 1_000_003
 
