@@ -100,7 +100,7 @@ def test_evidence(caption, true, says):
     reasoning, found = evidence(((0, "red circle"), (3, "blue square")), caption)
     assert found is true
     assert says in reasoning
-    assert reasoning.startswith("top left red circle, bottom right blue square.")
+    assert reasoning.startswith("red circle top left, blue square bottom right.")
 
 
 def test_everything_fits_into_the_package():

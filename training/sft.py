@@ -56,7 +56,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="checkpoint folder or hub name to start from")
     parser.add_argument("--data", required=True, choices=sorted(DATA), help="what to train on: its train split")
     parser.add_argument("--out", required=True, type=Path, help="folder for the trained model and its checkpoints")
-    parser.add_argument("--tasks", help="comma-separated; all of them if not given")
+    parser.add_argument(
+        "--tasks", help="comma-separated, all of them if not given; one named n times is seen n times as often"
+    )
     parser.add_argument("--max-steps", type=int, help="stop after so many steps (default: one epoch)")
     parser.add_argument("--batch-size", type=int, default=32, help="samples a step (default: %(default)s)")
     parser.add_argument(

@@ -24,7 +24,6 @@ FROM_SKIMAGE = (
     "grass.png",
     "gravel.png",
     "hubble_deep_field.jpg",
-    "motorcycle_left.png",
     "rocket.jpg",
 )
 TEST_ONLY = ("chelsea.png",)

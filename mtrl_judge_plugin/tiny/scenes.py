@@ -97,8 +97,8 @@ def evidence(scene: Scene, text: str) -> tuple[str, bool]:
 
 
 def describe(scene: Scene) -> str:
-    """The scene in words, quarter by quarter."""
-    return ", ".join(f"{QUARTERS[quarter]} {name}" for quarter, name in scene)
+    """The scene in words, quarter by quarter; the details looked up later repeat these very words."""
+    return ", ".join(f"{name} {QUARTERS[quarter]}" for quarter, name in scene)
 
 
 def hazard_evidence(scene: Scene) -> str:
