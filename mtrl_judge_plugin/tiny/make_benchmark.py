@@ -50,8 +50,8 @@ COUNTS = {
     "validation": Counts(180, 1, 90, 108, 36, 0, 28, 20, 28, 14),
     "test": Counts(360, 1, 180, 216, 72, 0, 60, 40, 60, 30),
 }
-#: A few rows of everything, for tests.
-SMALL = replace(COUNTS["validation"], scenes=30, hazards=4, drawn=4, crops=2, digits=20)
+#: A little of everything, for tests.
+SMALL = replace(COUNTS["validation"], scenes=30, hazards=4, drawn=4, crops=2, digits=90)
 
 
 def main() -> None:
