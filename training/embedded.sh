@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuild the embedded benchmark and the embedded judge from nothing: about 20 minutes on one CPU core.
+# Rebuild the embedded benchmark and the embedded judge from nothing: about 25 minutes on one CPU core.
 #   pip install "mtrl-judge[train]"; bash training/embedded.sh [work folder]
 # A run that was killed continues where it stopped. Same seeds, library versions and CPU type: same judge.
 set -euo pipefail
@@ -19,8 +19,10 @@ few=quality,quality,quality,quality,quality,photo_score,photo_score,photo_score,
     --batch-size 32 --micro-batch-size 16 --tasks "alignment,$few"
 "${sft[@]}" --model "$work/pointwise" --out "$work/all" --seed 1 --max-steps 1200 --lr 2e-3 \
     --batch-size 16 --tasks "alignment,pairwise,$few"
+"${sft[@]}" --model "$work/all" --out "$work/judge" --seed 2 --max-steps 480 --lr 1.5e-3 \
+    --batch-size 16 --tasks "alignment,pairwise,$few"
 
 for file in model.safetensors config.json generation_config.json processor_config.json chat_template.jinja \
             tokenizer.json tokenizer_config.json; do
-    cp "$work/all/$file" "$tiny/judge/"
+    cp "$work/judge/$file" "$tiny/judge/"
 done
