@@ -51,7 +51,8 @@ def reason(engine: Engine, questions: Sequence[Question], sampling: Sampling, *,
         return parse(completion.text, question.choices, lenient=lenient).answer
 
     def is_cut(completion: Completion, question: Question) -> bool:
-        return read(completion, question) is None
+        # Strictly, whatever the reading: a claim in the middle of an unfinished thought is no verdict.
+        return parse(completion.text, question.choices).answer is None
 
     yield from _ask(engine, questions, sampling, ANSWER_TOKENS, read, is_cut)
 
@@ -61,15 +62,16 @@ def answer(
 ) -> Iterator[Entry]:
     """A free-form reply: its visible part within `max_tokens`, forced where the reasoning was cut off.
 
-    Without tags in sight, a reply that was cut off is taken for reasoning only if tags were asked for (`instructed`).
+    A reply that was cut off with something visible was reasoning only if an answer in tags was asked for (`instructed`)
+    and has not begun.
     """
 
     def read(completion: Completion, question: Question) -> str:
         return engine.truncate(visible(completion.text), max_tokens)
 
     def is_cut(completion: Completion, question: Question) -> bool:
-        text = completion.text
-        return "</think>" not in text and "<answer>" not in text and (instructed or "<think>" in text)
+        begun = "<answer>" in completion.text.rpartition("</think>")[2]
+        return not visible(completion.text) or (instructed and not begun)
 
     yield from _ask(engine, questions, sampling, max_tokens, read, is_cut)
 

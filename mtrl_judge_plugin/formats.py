@@ -78,7 +78,7 @@ def binary(text: str, output_format: str) -> int | bool:
     choices = ("1", "0") if numeric else ("yes", "no")
     answer = parse(text, choices, lenient=True).answer
     if answer is None:
-        first = re.match(rf"[^\w-]*({'|'.join(choices)})(?![\w./-]*\w)", text, re.IGNORECASE)
+        first = re.match(rf"[^\w-]*({'|'.join(choices)})(?=\s*(?:[,.](?!\d)|[;:!)\n*]|$))", text, re.IGNORECASE)
         if first is None:
             raise UnreadableError(f"neither {choices[0]} nor {choices[1]}: {text[:80]!r}")
         answer = first[1].casefold()

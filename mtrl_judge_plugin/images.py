@@ -6,11 +6,12 @@ import base64
 import binascii
 import hashlib
 import io
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
@@ -30,10 +31,10 @@ def load(image: Any) -> Image.Image:
     """
     try:
         if isinstance(image, Image.Image):
-            return _rgb(image)
+            return _rgb(_whole(image))
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _rgb(Image.open(io.BytesIO(encoded(image))))
+            return _rgb(_whole(Image.open(io.BytesIO(encoded(image)))))
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything (struct.error, SyntaxError, EOFError, ...)
@@ -71,7 +72,7 @@ def encoded(image: Any) -> bytes:
 
 def data_url(image: Any) -> str:
     """`data:image/...;base64,...`, with the original bytes where the format is one that servers read (PNG, JPEG)."""
-    data = encoded(image)
+    data = encoded(load(image) if isinstance(image, Image.Image) else image)
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg" if data.startswith(b"\xff\xd8") else None
     if kind is None or _is_turned(data):  # not every server turns a picture upright
         data, kind = encoded(load(image)), "png"
@@ -85,7 +86,7 @@ def digest(image: Any) -> str:
         ImageError: as `encoded`.
     """
     if isinstance(image, Image.Image):
-        rgb = _rgb(image)
+        rgb = load(image)
         return hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
     return hashlib.sha256(encoded(image)).hexdigest()
 
@@ -97,6 +98,21 @@ def describe(image: Any) -> str:
         return repr(text if len(text) <= 120 else f"{text[:40]}... ({len(text)} characters)")
     size = f" of {len(image)} bytes" if isinstance(image, (bytes, bytearray)) else ""
     return f"({type(image).__name__}{size})"
+
+
+_decoding = threading.Lock()
+
+
+def _whole(image: Image.Image) -> Image.Image:
+    """Decode all of the image. lmms-eval tells Pillow to fill what is missing with grey: not here."""
+    with _decoding:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            image.load()
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+    return image
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -119,9 +135,14 @@ def _from_string(text: str) -> bytes:
     if text.startswith(("http://", "https://")):
         raise ImageError(f"image {describe(text)}: URLs are not fetched; download it and give its path")
     path = Path(text.removeprefix("file://"))
-    if len(text) < 1000 and (path.suffix.lower() in _SUFFIXES or path.is_file()):
-        return _read(path)
-    return _base64(text, text)
+    return _read(path) if path.suffix.lower() in _SUFFIXES or _is_file(path) else _base64(text, text)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # base64 is no path: too long, or with a null byte
+        return False
 
 
 def _read(path: Path) -> bytes:

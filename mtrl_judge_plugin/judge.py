@@ -102,7 +102,9 @@ class Judge:
             f"{counts['unreadable']} unreadable; ledger: {where}"
         )
 
-    def judge(self, samples: Sequence[Sample], *, progress: bool = False) -> list[Verdict]:
+    def judge(
+        self, samples: Sequence[Sample], *, sampling: Sampling | None = None, progress: bool = False
+    ) -> list[Verdict]:
         """Judge samples; one Verdict each, in their order.
 
         A sample that cannot be judged (a corrupt image, a failed engine call, an unreadable reply) has a Verdict
@@ -110,6 +112,7 @@ class Judge:
 
         Args:
             samples: what to judge.
+            sampling: other than the judge's own.
             progress: show a progress bar.
 
         Raises:
@@ -123,7 +126,7 @@ class Judge:
 
         drafts = [Question("", "", prompts.messages(sample), sample.choices) for sample in samples]
         names = [f"sample {sample.id!r} of task {sample.task!r}" for sample in samples]
-        entries = self._entries(drafts, names, self.sampling, asking.ANSWER_TOKENS, progress, ask)
+        entries = self._entries(drafts, names, sampling or self.sampling, asking.ANSWER_TOKENS, progress, ask)
         verdicts = []
         for sample, name, (entry, _) in zip(samples, names, entries, strict=True):
             verdict = _verdict(entry, sample.choices, self.lenient)
@@ -182,9 +185,9 @@ class Judge:
         for number, draft in enumerate(drafts):
             try:
                 prompt = describe(draft.conversation)
-            except (ImageError, TypeError) as error:
+            except (ImageError, TypeError, KeyError) as error:
                 keys.append(f"bad-{number}")
-                entries[keys[-1]] = Entry(keys[-1], self.name, "", error=str(error))
+                entries[keys[-1]] = Entry(keys[-1], self.name, "", error=f"{type(error).__name__}: {error}")
                 continue
             # Sampled replies to one and the same prompt are different draws; greedy ones are one judgment.
             draw = seen[prompt] if sampling.temperature > 0 else 0
@@ -237,7 +240,8 @@ def _verdict(entry: Entry, choices: Sequence[str], lenient: bool) -> Verdict:
     if entry.error is not None:
         return Verdict(None, error=entry.error)
     verdict = parse(entry.reply, choices, lenient=lenient)
-    return replace(verdict, forced=entry.forced, probabilities=entry.probabilities)
+    well_formed = verdict.well_formed and not entry.forced  # the closing tags of a forced reply are ours
+    return replace(verdict, well_formed=well_formed, forced=entry.forced, probabilities=entry.probabilities)
 
 
 def _reply(entry: Entry, cached: bool) -> Reply:

@@ -1,6 +1,6 @@
 """The ledger: one SQLite file that is cache and log at once. A killed run resumes from it and judges nothing twice.
 
-WAL mode and one short transaction a batch make it safe for several threads and processes on one machine.
+WAL mode and short transactions make it safe for several threads and processes on one machine.
 """
 
 from __future__ import annotations
@@ -133,6 +133,11 @@ class Ledger:
 def _row(entry: Entry) -> tuple[Any, ...]:
     values = asdict(entry)
     values["probabilities"] = json.dumps(entry.probabilities) if entry.probabilities is not None else None
+    # Half a surrogate pair, as a server may send it, is no text that SQLite can store.
+    values = {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for name, value in values.items()
+    }
     return (*(values[name] for name in _COLUMNS), time.time())
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
 
 from mtrl_judge_plugin import tiny
 from mtrl_judge_plugin.engines import EngineError, Sampling, engine_options, shared_engine
 from mtrl_judge_plugin.judge import Judge
 from mtrl_judge_plugin.ledger import Ledger, default_path
 
-_JUDGE_OPTIONS = ("verdict", "lenient", "strict", "ledger")
-_SAMPLING_OPTIONS = tuple(field.name for field in fields(Sampling) if field.name != "stop")
+#: option -> its type, as the engines' own have it from their signatures.
+_JUDGE_OPTIONS: dict[str, Any] = {
+    "verdict": Literal["reason", "direct"],
+    "lenient": bool,
+    "strict": bool,
+    "ledger": str | None,
+}
+_SAMPLING_OPTIONS = {name: kind for name, kind in get_type_hints(Sampling).items() if name != "stop"}
 #: The embedded judge reasons in under 100 tokens; more room would only let it ramble on prompts it does not know.
 _TINY_REASONING = 192
 
@@ -39,14 +45,13 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
     if "pretrained" in engine_options(kind) and not given.get("pretrained"):
         given["pretrained"] = str(tiny.JUDGE)
         given.setdefault("max_new_tokens", _TINY_REASONING)
-    sampling = Sampling(**{name: given[name] for name in _SAMPLING_OPTIONS if name in given})
     ledger = given.get("ledger")
     return Judge(
         shared_engine(kind, **{name: given[name] for name in engine_options(kind) if name in given}),
         verdict=given.get("verdict", "reason"),
-        lenient=_flag(given, "lenient"),
-        strict=_flag(given, "strict"),
-        sampling=sampling,
+        lenient=given.get("lenient", False),
+        strict=given.get("strict", False),
+        sampling=_sampling(given),
         ledger=None if ledger == "none" else Ledger(ledger or default_path()),
     )
 
@@ -55,16 +60,18 @@ def check_arguments(arguments: str = "", /, **options: Any) -> tuple[str, dict[s
     """(engine, options) as `load_judge` would take them; cheap, so that a typing error need not wait for a model.
 
     Raises:
-        EngineError: unknown option or engine.
+        EngineError: unknown option or engine, or a value of the wrong type or range.
     """
     given = {**parse_arguments(arguments), **options}
     kind = str(given.pop("engine", "hf"))
-    known = [*engine_options(kind), *_JUDGE_OPTIONS, *_SAMPLING_OPTIONS]
-    for name in given:
+    known = {**engine_options(kind), **_JUDGE_OPTIONS, **_SAMPLING_OPTIONS}
+    for name, value in given.items():
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"engine={kind} takes {', '.join(sorted(known))}"
-            raise EngineError(f"{name}={given[name]}: unknown option; {hint}")
+            raise EngineError(f"{name}={value}: unknown option; {hint}")
+        given[name] = _as(known[name], name, value)
+    _sampling(given)
     return kind, given
 
 
@@ -94,8 +101,18 @@ def _typed(value: str) -> Any:
     return value
 
 
-def _flag(options: Mapping[str, Any], name: str) -> bool:
-    value = options.get(name, False)
-    if not isinstance(value, bool):
-        raise EngineError(f"{name}={value}: want true or false")
-    return value
+def _sampling(given: Mapping[str, Any]) -> Sampling:
+    return Sampling(**{name: given[name] for name in _SAMPLING_OPTIONS if name in given})
+
+
+def _as(kind: Any, name: str, value: Any) -> Any:
+    """The value as the option's type has it: a revision of digits stays text, an integer will do for a float."""
+    kinds = get_args(kind) or (kind,)
+    if Any in kinds or value in kinds or type(value) in kinds:
+        return value
+    if float in kinds and type(value) is int:
+        return float(value)
+    if str in kinds and isinstance(value, (int, float, Path)):
+        return str(value)
+    wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds if kind is not type(None))
+    raise EngineError(f"{name}={value}: want {wanted}")

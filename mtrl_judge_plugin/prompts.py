@@ -26,7 +26,7 @@ FREE_FORM_INSTRUCTION = (
 # `<|im_end|>`, `<image>`, `[INST]`, `<start_of_turn>`, ...: what chat templates and processors give a meaning to.
 _CONTROL = re.compile(
     r"<\s*/?\s*(?:think|answer)\s*>|<\|[^|<>]{0,40}\|>|</?(?:s|image|video|img|start_of_turn|end_of_turn|[a-z_]*image[a-z_]*)>"
-    r"|\[/?INST\]|<</?SYS>>",
+    r"|</?(?:bos|eos|pad|unk)>|<｜[^｜<>]{0,40}｜>|\[/?INST\]|\[IMG[A-Z_]*\]|<</?SYS>>",
     re.IGNORECASE,
 )
 
@@ -86,7 +86,7 @@ def lookalike(token: str) -> str:
     return token.translate(_LOOKALIKES)
 
 
-_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦"})
+_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦", "｜": "¦"})
 assert all(_CONTROL.fullmatch(tag) for tag in TAGS)
 
 

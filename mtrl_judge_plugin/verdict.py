@@ -22,7 +22,7 @@ class Verdict:
     Attributes:
         answer: one of the choices as the caller spelled it, or None: unscored, which is never a score.
         reasoning: what stands before the verdict; "" where there is none.
-        well_formed: the reply has exactly our two blocks and its answer is one of the choices.
+        well_formed: the reply has exactly our two blocks, by itself, and its answer is one of the choices.
         forced: the reasoning was cut off, and the answer asked for in a second, short generation.
         probabilities: choice -> probability, summing to 1 (`verdict=direct` only).
         reply: the whole reply, as it was read.
@@ -55,11 +55,11 @@ def parse(reply: str, choices: Sequence[str], *, lenient: bool = False) -> Verdi
     """
     if not choices:
         raise ValueError("choices: none given; a verdict needs at least one to choose from")
-    match = _WELL_FORMED.fullmatch(reply)
-    if match and all(reply.count(tag) == 1 for tag in TAGS):
-        answer = _choice(match[2], choices)
-        if answer is not None:
-            return Verdict(answer, reasoning=match[1].strip(), well_formed=True, reply=reply)
+    # Counting first also keeps the expression from searching a reply of ten thousand tags.
+    match = _WELL_FORMED.fullmatch(reply) if all(reply.count(tag) == 1 for tag in TAGS) else None
+    answer = _choice(match[2], choices) if match else None
+    if match and answer is not None:
+        return Verdict(answer, reasoning=match[1].strip(), well_formed=True, reply=reply)
     answer = _lenient_answer(visible(reply), choices) if lenient else None
     problem = None if answer is not None else _problem(reply, match, choices, lenient)
     return Verdict(answer, reasoning=reasoning_of(reply), reply=reply, error=problem)
@@ -69,18 +69,19 @@ def visible(reply: str) -> str:
     """The part of a free-form reply that a caller may see; the reasoning never is.
 
     What stands in `<answer>`, else what follows `</think>`, else everything. Only what follows the LAST `</think>` is
-    searched, so tags quoted inside the reasoning change nothing; a reply cut off inside `<think>` shows nothing.
+    searched, so tags quoted inside the reasoning change nothing; of a think block left open nothing is shown.
 
     >>> visible("<think>2 or 3? </think><answer>2</answer>"), visible("<think>hm</think> 7"), visible("yes")
     ('2', '7', 'yes')
     """
     head, closed, tail = reply.rpartition("</think>")
-    if not closed:
-        before, opened, inside = tail.partition("<think>")
-        tail = before if opened and "<answer>" not in inside else tail
-    elif not tail.strip():
-        tail = head.rpartition("</think>")[2]
-        tail = tail if "</answer>" in tail else ""
+    if closed and not tail.strip():  # closed once more behind the answer, or nothing behind the reasoning
+        _, closed, tail = head.rpartition("</think>")
+        if not closed:
+            return ""
+    before, reopened, inside = tail.partition("<think>")
+    if reopened and not inside.rstrip().endswith("</answer>"):
+        tail = before
     _, opened, answer = tail.rpartition("<answer>")
     return (answer.partition("</answer>")[0] if opened else tail).strip()
 
@@ -108,7 +109,9 @@ def _choice(text: str, choices: Sequence[str]) -> str | None:
 
 _NAMES = "answer|verdict|choice|judge?ment|decision|rating|score|preference|ranking|label"
 _NAMED = re.compile(
-    rf"\b(?:{_NAMES})\b[*_\"'`]*\s*(?::|=|\bis\b)\s*[*_\"'`]*\s*(?P<value>[^\n]{{1,200}})", re.IGNORECASE
+    # The value is only looked at, not consumed: a later claim on the same line must be found as well.
+    rf"\b(?:{_NAMES})\b[*_\"'`]*\s*(?::|=|\bis\b)\s*[*_\"'`]*\s*(?=(?P<value>[^\n]{{1,200}}))",
+    re.IGNORECASE,
 )
 _MARKED = (re.compile(r"\\boxed\{(?:\\text\{)?([^{}\n]{1,200})\}"), re.compile(r"\[\[([^\[\]\n]{1,200})\]\]"))
 _JSON = re.compile(r"\{[^{}]{1,2000}\}")
@@ -150,12 +153,24 @@ def _leading_choice(value: str, choices: Sequence[str]) -> str:
     text = value.strip(_EDGES)
     for choice in sorted(choices, key=len, reverse=True):
         name = choice.strip()
-        head, rest = text[: len(name)], text[len(name) :].removeprefix(f"/{choices[-1]}")
+        head, rest = text[: len(name)], _behind_maximum(text[len(name) :], choices)
         # "a" opens many a sentence: a letter followed by words counts only as the caller spelled it.
         same = head == name if len(name) == 1 and rest else head.casefold() == name.casefold()
         if same and not re.match(r"[\w./-]*\w", rest):
-            return name
+            return "" if _names_another(rest, choices) else name
     return text
+
+
+def _behind_maximum(rest: str, choices: Sequence[str]) -> str:
+    """What follows a score's "/5", where 5 is the scale's end."""
+    scale = all(choice.strip().isdecimal() for choice in choices) and int(choices[-1]) > 1
+    return rest.removeprefix(f"/{choices[-1].strip()}") if scale else rest
+
+
+def _names_another(rest: str, choices: Sequence[str]) -> bool:
+    """Whether "A" goes on as in "A or B", "1 to 5", "yes and no": that is no verdict."""
+    match = re.match(r"\s*(?:/|-|or\b|to\b|and\b)\s*(\w+)", rest, re.IGNORECASE)
+    return match is not None and _choice(match[1], choices) is not None
 
 
 def _loose_choice(value: str, choices: Sequence[str]) -> str | None:
@@ -169,7 +184,7 @@ def _loose_choice(value: str, choices: Sequence[str]) -> str | None:
 def _problem(reply: str, match: re.Match[str] | None, choices: Sequence[str], lenient: bool) -> str:
     if not reply.strip():
         return "the reply is empty"
-    if match and all(reply.count(tag) == 1 for tag in TAGS):
+    if match:
         return f"the answer {match[2].strip()[:80]!r} is none of the choices {', '.join(list(choices)[:10])}"
     if lenient:
         return "no verdict found in the reply"

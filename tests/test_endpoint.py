@@ -217,6 +217,16 @@ def test_reasoning_comes_back_in_tags(stub, engine, field, content, finish_reaso
 
 
 @pytest.mark.parametrize(
+    ("reasoning", "content", "answer"),
+    [("draft: <answer>no</answer>? hm", None, None), ("tags are <think> and <answer>", "<answer>yes</answer>", "yes")],
+)
+def test_tags_inside_parted_reasoning_move_nothing(stub, engine, reasoning, content, answer):
+    stub.handler = reply(content, reasoning_content=reasoning)
+    assert Judge(engine).judge([sample()])[0].answer == answer
+    assert Judge(engine).reply([user("?")])[0].text == (answer or "")
+
+
+@pytest.mark.parametrize(
     ("content", "text"),
     [
         ("<think>a</think><answer>b</answer>", "<think>a</think><answer>b</answer>"),

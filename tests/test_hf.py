@@ -207,6 +207,11 @@ def test_other_weights_in_the_same_folder_are_another_judge(checkpoint, tmp_path
         ({"pretrained": "/nowhere"}, "pretrained=/nowhere"),
         ({"dtype": "float12"}, "dtype=float12"),
         ({"batch": 0}, "batch=0"),
+        ({"batch": "many"}, "batch=many: want int"),
+        ({"temperature": "hot"}, "temperature=hot: want float"),
+        ({"temperature": -1}, "temperature=-1"),
+        ({"top_p": 7}, "top_p=7"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0"),
         ({"peft": "/nowhere"}, "peft=/nowhere"),
         ({"pretraind": "x"}, "pretraind=x: unknown option; did you mean pretrained"),
         ({"engine": "gguf"}, "engine=gguf: unknown"),
@@ -233,3 +238,5 @@ def test_judges_with_the_same_arguments_share_their_engine(checkpoint):
     third = load_judge(f"pretrained={checkpoint},ledger=none,batch=2")
     assert first.engine is second.engine
     assert first.engine is not third.engine
+    fourth = load_judge(f"pretrained={checkpoint},ledger=none,max_pixels=10000,batch=2,device=cpu")
+    assert load_judge(f"pretrained={checkpoint},ledger=none,max_pixels=10000").engine is fourth.engine

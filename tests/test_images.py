@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from mtrl_judge_plugin import images
 
@@ -74,7 +74,9 @@ def test_what_is_no_picture_is_named(bad, message):
         images.load(bad)
 
 
-def test_a_truncated_picture_is_an_error_not_a_grey_area(picture):
+@pytest.mark.parametrize("tolerant", [True, False])
+def test_a_truncated_picture_is_an_error_not_a_grey_area(picture, tolerant, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", tolerant)  # lmms-eval sets it for the whole process
     with pytest.raises(images.ImageError, match="cannot be decoded"):
         images.load(png(picture.resize((200, 200)))[:-200])
 

@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -56,6 +57,12 @@ def sample(number, **changes):
     return Sample(id=str(number), **{**values, **changes})
 
 
+def png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def test_verdicts_come_in_the_samples_order_and_equal_questions_are_asked_once():
     engine = Scripted(lambda text: f"<think>{text[:9]}</think><answer>{'no' if '3' in text else 'yes'}</answer>")
     verdicts = Judge(engine).judge([sample(number) for number in (1, 3, 2, 3)])
@@ -77,6 +84,7 @@ def test_a_reply_cut_off_while_reasoning_is_finished_by_a_forced_answer():
     verdict = judge.judge([sample(1)])[0]
     assert verdict.answer == "no"
     assert verdict.forced
+    assert not verdict.well_formed, "the closing tags are ours"
     assert verdict.reply == "<think>1 2 yes</think><answer>no</answer>"
     assert engine.samplings[0].max_new_tokens > 50 > engine.samplings[1].max_new_tokens
     assert judge.counts["forced"] == 1
@@ -84,6 +92,7 @@ def test_a_reply_cut_off_while_reasoning_is_finished_by_a_forced_answer():
 
 def test_one_bad_sample_is_unscored_with_its_error_and_the_others_are_judged(tmp_path):
     missing = sample(2, images=(tmp_path / "missing.png",))
+    truncated = Image.open(io.BytesIO(png(Image.effect_noise((90, 90), 90))[:2000]))
     failing = Scripted(
         lambda text: Completion(error="out of tokens") if "4" in text else "gibberish" if "5" in text else RIGHT
     )
@@ -91,6 +100,8 @@ def test_one_bad_sample_is_unscored_with_its_error_and_the_others_are_judged(tmp
     verdicts = judge.judge([sample(1), missing, sample(3), sample(4), sample(5)])
     assert [verdict.answer for verdict in verdicts] == ["yes", None, "yes", None, None]
     assert "missing.png" in verdicts[1].error
+    assert "truncated" in Judge(failing).judge([sample(6, images=(truncated,))])[0].error
+    assert "A" * 9 not in Judge(failing).judge([sample(6, images=("A" * 400,))])[0].error[60:]
     assert verdicts[3].error == "out of tokens"
     assert "<think>" in verdicts[4].error
     assert (judge.counts["failed"], judge.counts["unreadable"], judge.counts["judged"]) == (2, 1, 5)
@@ -187,6 +198,25 @@ def test_a_free_form_reply_cut_off_while_reasoning_is_forced_and_shows_none_of_i
 
     shown = Judge(Scripted(reply)).reply([PROMPT], instruct=True)[0]
     assert (shown.text, shown.forced, shown.reasoning) == ("7", True, "first 1, then 2")
+
+
+@pytest.mark.parametrize(
+    "raw", ["<think>I put it into <answer> tags. 1 or", "<think>a</think>", "inside <think> and </think>. Then 1 or 2"]
+)
+def test_talk_about_tags_is_not_taken_for_the_answer(raw):
+    def reply(text):
+        return "7</answer>" if text.endswith("</think><answer>") else Completion(raw, finished=False)
+
+    assert Judge(Scripted(reply)).reply([PROMPT], instruct=True)[0].text == "7"
+
+
+def test_an_unfinished_thought_is_no_verdict_however_lenient_the_reading():
+    def reply(text):
+        return "5</answer>" if text.endswith("</think><answer>") else Completion("Rating: 2. But then", finished=False)
+
+    scale = sample(1, form="score", choices=tuple("12345"))
+    verdict = Judge(Scripted(reply), lenient=True).judge([scale])[0]
+    assert (verdict.answer, verdict.forced) == ("5", True)
 
 
 def test_an_ordinary_answer_cut_off_by_the_callers_bound_is_not_taken_for_reasoning():

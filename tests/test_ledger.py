@@ -17,6 +17,12 @@ def test_what_was_written_is_read_back_whole(tmp_path):
     assert Ledger(tmp_path / "a" / "ledger.sqlite").get(["k", "other"]) == {"k": entry}
 
 
+def test_half_a_surrogate_pair_is_stored_as_well_as_it_can_be(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.put([Entry("k", "m", "p", reply="a\ud83d b")])
+    assert ledger.get(["k"])["k"].reply == "a? b"
+
+
 def test_failures_are_a_log_only_and_a_second_try_replaces_them(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.put([Entry("k", "m", "p", error="no connection")])

@@ -17,6 +17,7 @@ HOSTILE = [
     "<image> <|image_pad|> </s> [/INST] <start_of_turn>",
     "line\rline\x0bline\x0cline\u2028line\x85line",
     "< / ANSWER >",
+    "<bos> <eos> [IMG] <｜Assistant｜>",
 ]
 
 

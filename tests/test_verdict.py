@@ -86,6 +86,13 @@ def test_strict_reading_gives_no_answer_to_anything_that_is_not_well_formed(repl
         ("<think>yes yes yes", YES_NO, None),
         ("Answer: yes\nOn reflection the verdict: no", YES_NO, "no"),
         ("Yes and no.", YES_NO, None),
+        ("My initial answer: A, but on reflection the final answer: B.", ("A", "B"), "B"),
+        ("Answer: A/B", ("A", "B"), None),
+        ("Answer: A or B", ("A", "B"), None),
+        ("Answer: B, A is worse", ("A", "B"), "B"),
+        ("Verdict: yes/no?", YES_NO, None),
+        ("Score: 1 to 5", ("1", "2", "3", "4", "5"), None),
+        ("Answer: 1/0", ("1", "0"), None),
     ],
 )
 def test_lenient_reading_takes_the_latest_thing_that_claims_to_be_the_verdict(reply, choices, answer):
@@ -106,6 +113,10 @@ def test_lenient_reading_takes_the_latest_thing_that_claims_to_be_the_verdict(re
         ("<think>x <answer>no</answer> y</think><answer>yes</answer>", "yes", "x <answer>no</answer> y"),
         ("<think>x</think><answer>cut of", "cut of", "x"),
         ("<answer>only</answer>", "only", ""),
+        ("<think>it goes into <answer> tags. 1 or 2?", "", "it goes into"),
+        ("<think>say <answer>1</answer>? no</think>", "", "say <answer>1</answer>? no"),
+        ("<think>a</think>\n<think>more: 1 or 2", "", "a"),
+        ("<think>a</think><answer>3</answer></think>", "3", "a</think><answer>3</answer>"),
     ],
 )
 def test_the_visible_part_never_holds_reasoning(reply, shown, reasoning):
@@ -179,6 +190,7 @@ def test_long_hostile_replies_take_linear_time():
         "*" * 200_000,
     ):
         assert parse(text, YES_NO, lenient=True).answer is None
+    assert parse("<think>" + "</think><answer>" * 20_000, YES_NO).answer is None
 
 
 def test_json_that_is_too_deep_is_no_error():

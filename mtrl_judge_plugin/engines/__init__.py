@@ -6,13 +6,12 @@ engine continues that message instead of starting a new one: a forced answer or 
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 Conversation = Sequence[Mapping[str, Any]]
 
@@ -33,11 +32,14 @@ class Sampling:
     """How tokens are chosen. Greedy by default; `seed` only matters where `temperature` > 0.
 
     Attributes:
-        max_new_tokens: budget of one generation, in tokens.
+        max_new_tokens: budget of one generation, in tokens; 1 or more.
         temperature: 0 = greedy.
         top_p: nucleus, in (0, 1].
         seed: of the sampling.
         stop: strings at which the reply ends (they are not part of it).
+
+    Raises:
+        EngineError: a value out of its range.
     """
 
     max_new_tokens: int = 1024
@@ -45,6 +47,14 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise EngineError(f"max_new_tokens={self.max_new_tokens}: want 1 or more")
+        if not self.temperature >= 0:
+            raise EngineError(f"temperature={self.temperature}: want 0 (greedy) or more")
+        if not 0 < self.top_p <= 1:
+            raise EngineError(f"top_p={self.top_p}: want a number above 0, up to 1")
 
 
 @dataclass(frozen=True)
@@ -107,21 +117,34 @@ def engine_class(kind: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def engine_options(kind: str) -> list[str]:
-    """Names of the options that an engine takes."""
-    return list(inspect.signature(engine_class(kind)).parameters)
+def engine_options(kind: str) -> dict[str, Any]:
+    """The options that an engine takes, with their types."""
+    hints = get_type_hints(engine_class(kind).__init__)
+    return {name: hints.get(name, Any) for name in inspect.signature(engine_class(kind)).parameters}
 
 
+#: (kind, options, engine) of every engine of this process.
+_built: list[tuple[str, dict[str, Any], Engine]] = []
 _building = threading.Lock()
+#: Options that change no reply.
+_PLACEMENT = ("device", "batch")
 
 
 def shared_engine(kind: str, **options: Any) -> Engine:
-    """An engine, built once a process for the same arguments: a judge and the model under test share their weights."""
+    """An engine, built once a process: a judge and the model under test share their weights.
+
+    Where an engine runs and in which batches is settled by whoever builds it: an engine of otherwise equal options also
+    serves those who leave that open.
+    """
     with _building:
-        return _build(kind, tuple(sorted(options.items())))
+        for built_kind, built, engine in _built:
+            fits = all(options.get(name) in (None, built.get(name)) for name in _PLACEMENT)
+            if built_kind == kind and fits and _what(built) == _what(options):
+                return engine
+        built_engine: Engine = engine_class(kind)(**options)
+        _built.append((kind, options, built_engine))
+        return built_engine
 
 
-@functools.cache
-def _build(kind: str, options: tuple[tuple[str, Any], ...]) -> Engine:
-    engine: Engine = engine_class(kind)(**dict(options))
-    return engine
+def _what(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _PLACEMENT and value is not None}

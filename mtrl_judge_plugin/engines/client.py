@@ -81,6 +81,9 @@ class ChatClient:
         if not isinstance(response, ChatCompletion) or not response.choices:
             said = f": {response.error}" if getattr(response, "error", None) else ""
             raise ValueError(f"the server's answer is no chat completion{said}")
+        message = response.choices[0].message
+        if message is None or not isinstance(message.content, (str, type(None))):
+            raise ValueError("the server's answer has no message with a text")
         return response
 
     def _retried(self, call: Callable[[], ChatCompletion], stopping: threading.Event) -> ChatCompletion:

@@ -17,6 +17,7 @@ from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sam
 from mtrl_judge_plugin.engines.client import ChatClient, RequestError
 from mtrl_judge_plugin.engines.prompt_logprobs import TokenLogprobs, choice_logprobs
 from mtrl_judge_plugin.engines.rendering import item_images, plain_text
+from mtrl_judge_plugin.prompts import defuse
 from mtrl_judge_plugin.verdict import visible
 
 Result = TypeVar("Result")
@@ -218,7 +219,8 @@ def _read(response: ChatCompletion) -> Completion:
     reasoning = extra.get("reasoning_content") or extra.get("reasoning") or ""
     if reasoning:
         closing = "</think>" if content or finished else ""
-        return Completion(f"<think>{reasoning}{closing}{content}", finished, *used)
+        # The server has drawn the line between reasoning and reply: tags that the reasoning speaks of must not move it.
+        return Completion(f"<think>{defuse(str(reasoning))}{closing}{content}", finished, *used)
     if "</think>" in content and "<think>" not in content:
         content = f"<think>{content}"  # a chat template opened the block
     return Completion(content, finished, *used)

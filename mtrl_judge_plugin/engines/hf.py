@@ -1,6 +1,7 @@
 """Engine `hf`: any image-text-to-text model that transformers loads, in process.
 
-Prompts are sorted by length and run in left-padded batches, so nothing depends on who shares a batch.
+Prompts are sorted by length and run in left-padded batches. Greedy replies do not depend on who shares a batch in
+float32; bfloat16 rounds differently with the size of a batch, and sampled replies draw from one seed a batch.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class HFEngine:
             "dtype": dtype,
             "attn_implementation": attn_implementation,
             "max_pixels": max_pixels,
-            "peft": fingerprint(peft) if peft else None,
+            "peft": {"name": peft, **fingerprint(peft)} if peft else None,
         }
 
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
@@ -92,7 +93,7 @@ class HFEngine:
         def run(numbers: Sequence[int], prompts: Sequence[Rendered]) -> list[Completion]:
             return self._generate(prompts, sampling, sampling.seed + numbers[0])
 
-        yield from self._in_batches(conversations, run, lambda error: Completion(error=error))
+        yield from self._in_batches(conversations, run, lambda error: Completion(error=error), self._batch)
 
     def score(
         self, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]], suffix: str
@@ -102,7 +103,9 @@ class HFEngine:
         def run(numbers: Sequence[int], prompts: Sequence[Rendered]) -> list[Scores]:
             return self._score(prompts, [choices[number] for number in numbers], suffix)
 
-        yield from self._in_batches(conversations, run, lambda error: Scores({}, error=error))
+        # A row for each choice: as many rows a forward pass as a batch of replies has.
+        prompts_a_batch = max(1, self._batch // max(map(len, choices), default=1))
+        yield from self._in_batches(conversations, run, lambda error: Scores({}, error=error), prompts_a_batch)
 
     def truncate(self, text: str, tokens: int) -> str:
         """The text's first tokens."""
@@ -110,13 +113,13 @@ class HFEngine:
         return text if len(ids) <= tokens else self.tokenizer.decode(ids[:tokens], skip_special_tokens=True).strip()
 
     def _in_batches(
-        self, conversations: Sequence[Conversation], run: Run[Result], failed: Callable[[str], Result]
+        self, conversations: Sequence[Conversation], run: Run[Result], failed: Callable[[str], Result], size: int
     ) -> Iterator[tuple[int, Result]]:
         """Render a window, sort it by length (longest first: memory runs out early or never), run batch by batch.
 
         Prompts with and without images never share a batch: not every processor takes the mixture.
         """
-        window = _WINDOW * self._batch
+        window = _WINDOW * size
         for start in range(0, len(conversations), window):
             numbers = range(start, min(start + window, len(conversations)))
             prompts, failures = rendered(conversations, numbers, self._renderer.render, failed)
@@ -124,9 +127,9 @@ class HFEngine:
             for illustrated in (True, False):
                 group = [item for item in prompts.items() if bool(item[1].images) == illustrated]
                 group.sort(key=lambda item: _size(item[1]), reverse=True)
-                for first in range(0, len(group), self._batch):
+                for first in range(0, len(group), size):
                     with self._lock:
-                        results = list(run_or_split(group[first : first + self._batch], run, failed, _REFUSALS))
+                        results = list(run_or_split(group[first : first + size], run, failed, _REFUSALS))
                     yield from results
 
     def _generate(self, prompts: Sequence[Rendered], sampling: Sampling, seed: int) -> list[Completion]:
@@ -156,7 +159,7 @@ class HFEngine:
         stop = min((text.find(word) for word in sampling.stop if word in text), default=None)
         # Some chat templates open the think block themselves; the reply is read as a whole.
         opened = "<think>" if prompt.opened else ""
-        count = len(tokens) if end is None else end + 1
+        count = sum(token != self.tokenizer.pad_token_id for token in tokens) if end is None else end + 1
         finished = end is not None or stop is not None
         return Completion(opened + text[:stop], finished, prompt_tokens, count)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from PIL import Image
 
 from mtrl_judge_plugin import images
@@ -49,6 +50,9 @@ class Renderer:
         self.max_pixels = max_pixels
         self.videos = videos
         self._special = special_tokens(processor)
+        tokenizer = processor.tokenizer
+        adds_bos = tokenizer.bos_token and tokenizer("x").input_ids[0] == tokenizer.bos_token_id
+        self._bos = tokenizer.bos_token if adds_bos else ""
 
     def render(self, conversation: Conversation) -> Rendered:
         """The text and pictures of one conversation. An assistant's last message is continued, not closed.
@@ -65,7 +69,12 @@ class Renderer:
             for message in (conversation[:-1] if continued else conversation)
         ]
         # The template closes, trims or re-writes an assistant's message; ours is put behind its prompt as it stands.
-        text = self.processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        try:
+            text = self.processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        except jinja2.TemplateError as error:
+            raise EngineError(f"the model's chat template does not take these messages: {error}") from error
+        # Some templates write the token that the tokenizer adds again when it reads the text.
+        text = text.removeprefix(self._bos)
         opened = text.rstrip().endswith("<think>")
         if continued:
             text += plain_text(last["content"]).removeprefix("<think>" if opened else "")
@@ -107,7 +116,10 @@ def item_images(item: Mapping[str, Any]) -> list[Image.Image]:
         raise images.ImageError(f"video {video!s} cannot be read: no such file")
     from transformers.video_utils import load_video
 
-    frames, _ = load_video(str(video), num_frames=VIDEO_FRAMES, backend="pyav")
+    try:
+        frames, _ = load_video(str(video), num_frames=VIDEO_FRAMES, backend="pyav")
+    except Exception as error:  # decoders raise nearly anything at a broken file
+        raise images.ImageError(f"video {video!s} cannot be decoded: {error}") from error
     return [Image.fromarray(frame) for frame in frames]
 
 

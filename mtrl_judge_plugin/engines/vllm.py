@@ -92,6 +92,7 @@ class VLLMEngine:
             "model": pretrained,
             **fingerprint(pretrained, revision),
             "dtype": dtype,
+            "max_model_len": max_model_len,  # where a reply is cut off
             "max_pixels": max_pixels,
         }
 

@@ -14,13 +14,15 @@ from typing import Any
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 
-from mtrl_judge_plugin.engines import Conversation, Sampling
+from mtrl_judge_plugin.engines import Conversation, EngineError, Sampling
 from mtrl_judge_plugin.harness.task import JudgeTask, to_sample
 from mtrl_judge_plugin.judge import Judge
 from mtrl_judge_plugin.loading import load_judge
 
 #: What the host's own chat models generate where a task says nothing.
 _DEFAULT_MAX_TOKENS = 1024
+#: Documents whose images are decoded at once.
+_SLICE = 1024
 
 
 class MTRLJudge(lmms):
@@ -46,38 +48,35 @@ class MTRLJudge(lmms):
             self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
             device = device or str(self.accelerator.device)
         kind = options.get("engine", "hf")
+        if kind == "vllm" and self._world_size > 1:
+            raise EngineError("engine=vllm: runs in one process; use tensor_parallel_size=... for several GPUs")
         if kind == "hf":
             if device is not None:
                 options.setdefault("device", device)
             if str(batch_size).isdecimal() and int(batch_size) > 1:
                 options.setdefault("batch", int(batch_size))
         self.judge: Judge = load_judge(**options)
-        self.device = device or "cpu"
+        self.device = device or "cpu"  # where the host gathers results of several processes
         self.batch_size = batch_size
         JudgeTask.lenient = self.judge.lenient
 
     def generate_until(self, requests: Sequence[Instance]) -> list[GenerationResult]:
         """Replies to generation requests, in their order."""
-        results: list[GenerationResult | None] = [None] * len(requests)
-        ours = [number for number, request in enumerate(requests) if _task_of(request) is not None]
-        for number, result in zip(ours, self._judge([requests[number] for number in ours]), strict=True):
-            results[number] = result
-        groups: dict[tuple[int, Sampling], list[int]] = {}
+        groups: dict[tuple[bool, int, Sampling], list[int]] = {}
         for number, request in enumerate(requests):
-            if results[number] is None:
-                groups.setdefault(self._limits(request.args[2] or {}), []).append(number)
-        for (max_tokens, sampling), numbers in groups.items():
-            conversations = [self._conversation(requests[number]) for number in numbers]
-            replies = self.judge.reply(
-                conversations, max_tokens=max_tokens, sampling=sampling, progress=self._rank == 0
-            )
-            for number, reply in zip(numbers, replies, strict=True):
-                counts = TokenCounts(reply.prompt_tokens, reply.completion_tokens)
-                results[number] = GenerationResult(reply.text, counts)
-        for request, result in zip(requests, results, strict=True):
-            self.cache_hook.add_partial("generate_until", (request.args[0], request.args[2]), result)
+            key = (_task_of(request) is not None, *self._limits(request.args[2] or {}))
+            groups.setdefault(key, []).append(number)
+        results: dict[int, GenerationResult] = {}
+        for (ours, max_tokens, sampling), numbers in groups.items():
+            for start in range(0, len(numbers), _SLICE):
+                part = numbers[start : start + _SLICE]
+                asked = [requests[number] for number in part]
+                replies = self._judge(asked, sampling) if ours else self._reply(asked, max_tokens, sampling)
+                results |= dict(zip(part, replies, strict=True))
+        for number, request in enumerate(requests):
+            self.cache_hook.add_partial("generate_until", (request.args[0], request.args[2]), results[number])
         self._report()
-        return [result for result in results if result is not None]
+        return [results[number] for number in range(len(requests))]
 
     def generate_until_multi_round(self, requests: Sequence[Instance]) -> list[str]:
         """Not offered: judging is one question, one verdict."""
@@ -87,14 +86,25 @@ class MTRLJudge(lmms):
         """Not offered: the host's multiple-choice tasks have no chat messages."""
         raise NotImplementedError("mtrl_judge runs generation tasks; for choice probabilities use verdict=direct")
 
-    def _judge(self, requests: Sequence[Instance]) -> Iterator[GenerationResult]:
+    def _judge(self, requests: Sequence[Instance], sampling: Sampling) -> Iterator[GenerationResult]:
         samples = []
         for request in requests:
             _, _, _, number, task, split = request.args
             samples.append(to_sample(self.task_dict[task][split][number]))
-        for verdict in self.judge.judge(samples, progress=self._rank == 0) if samples else []:
+        verdicts = self.judge.judge(samples, sampling=sampling, progress=self._rank == 0)
+        for request, sample, verdict in zip(requests, samples, verdicts, strict=True):
+            task = _task_of(request)
+            if task is not None and verdict.forced:
+                task.forced.add(sample.id)
             # A failed judgment is an empty reply: unscored, never a guess.
             yield GenerationResult(verdict.reply, None)
+
+    def _reply(self, requests: Sequence[Instance], max_tokens: int, sampling: Sampling) -> Iterator[GenerationResult]:
+        conversations = [self._conversation(request) for request in requests]
+        for reply in self.judge.reply(
+            conversations, max_tokens=max_tokens, sampling=sampling, progress=self._rank == 0
+        ):
+            yield GenerationResult(reply.text, TokenCounts(reply.prompt_tokens, reply.completion_tokens))
 
     def _limits(self, options: Mapping[str, Any]) -> tuple[int, Sampling]:
         # `until` is left aside, as the host's own chat models do: its default, a blank line, would end any reasoning.
@@ -110,8 +120,9 @@ class MTRLJudge(lmms):
         return [{"role": message["role"], "content": _items(message["content"])} for message in messages]
 
     def _report(self) -> None:
-        if self._rank == 0 and self.judge.counts["failed"] + self.judge.counts["unreadable"]:
-            print(f"mtrl_judge: {self.judge.summary()}")
+        if self.judge.counts["failed"] + self.judge.counts["unreadable"]:
+            process = f" (process {self._rank})" if self._world_size > 1 else ""
+            print(f"mtrl_judge{process}: {self.judge.summary()}")
 
 
 def _task_of(request: Instance) -> JudgeTask | None:

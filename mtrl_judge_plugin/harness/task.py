@@ -60,10 +60,12 @@ class JudgeTask(ConfigurableMessagesTask):
             ],
             "generation_kwargs": {
                 "max_new_tokens": 1024,
-                "do_sample": False,
+                "temperature": 0,
                 **(config.get("generation_kwargs") or {}),
             },
         }
+        #: Samples whose reply was finished by a forced answer; a model that forces notes them here.
+        self.forced: set[str] = set()
         super().__init__(config=values)
 
     def download(self, dataset_kwargs: Any = None) -> None:
@@ -84,7 +86,8 @@ class JudgeTask(ConfigurableMessagesTask):
             "variant": doc["variant"],
             "label": doc["label"],
             "answer": verdict.answer,
-            "well_formed": verdict.well_formed,
+            "well_formed": verdict.well_formed and doc["id"] not in self.forced,
+            "forced": doc["id"] in self.forced,
         }
         # The host turns a "score" into a standard error of the mean: right for the accuracy, and for nothing else.
         scored = {"score": float(verdict.answer == doc["label"])} if verdict.answer is not None else {}
