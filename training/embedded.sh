@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuild the embedded benchmark and the embedded judge from nothing: about 25 minutes on one CPU core.
+# Rebuild the embedded benchmark and the embedded judge from nothing: about an hour on one CPU core.
 #   pip install "mtrl-judge[train]"; bash training/embedded.sh [work folder]
 # A run that was killed continues where it stopped. Same seeds, library versions and CPU type: same judge.
 set -euo pipefail
@@ -17,10 +17,13 @@ python -m mtrl_judge_plugin.tiny.make_judge --seed 0 --out "$work/untrained"
 few=quality,quality,quality,quality,quality,photo_score,photo_score,photo_score,digits,digits,safety
 "${sft[@]}" --model "$work/untrained" --out "$work/pointwise" --seed 0 --max-steps 600 --lr 2.5e-3 \
     --batch-size 32 --micro-batch-size 16 --tasks "alignment,$few"
-"${sft[@]}" --model "$work/pointwise" --out "$work/all" --seed 1 --max-steps 1200 --lr 2e-3 \
+"${sft[@]}" --model "$work/pointwise" --out "$work/pairs" --seed 1 --max-steps 1200 --lr 2e-3 \
     --batch-size 16 --tasks "alignment,pairwise,$few"
-"${sft[@]}" --model "$work/all" --out "$work/judge" --seed 2 --max-steps 480 --lr 1.5e-3 \
-    --batch-size 16 --tasks "alignment,pairwise,$few"
+# Damage of photographs takes longest to see.
+photos=quality,quality,quality,quality,quality,quality
+photos+=,photo_score,photo_score,photo_score,photo_score,photo_score,photo_score
+"${sft[@]}" --model "$work/pairs" --out "$work/judge" --seed 2 --max-steps 4000 --lr 2e-3 \
+    --batch-size 16 --tasks "alignment,pairwise,$photos,digits,safety,safety"
 
 for file in model.safetensors config.json generation_config.json processor_config.json chat_template.jinja \
             tokenizer.json tokenizer_config.json; do
