@@ -36,8 +36,8 @@ def main() -> None:
                 item["image"] = images.load(item["image"])
     pipeline = transformers.pipeline("image-text-to-text", model=str(tiny.JUDGE), device="cpu", dtype=torch.float32)
     pipeline.tokenizer.padding_side = "left"
-    judge = load_judge(ledger="none", max_new_tokens=NEW_TOKENS)
-    options = {"max_new_tokens": NEW_TOKENS, "generate_kwargs": {"do_sample": False}, "return_full_text": False}
+    judge = load_judge(ledger="none", max_new_tokens=NEW_TOKENS - 1)
+    options = {"generate_kwargs": {"max_new_tokens": NEW_TOKENS, "do_sample": False}, "return_full_text": False}
     contenders = {
         "pipeline, one at a time": lambda: [pipeline(text=conversation, **options) for conversation in conversations],
         "pipeline, batches of 32": lambda: pipeline(text=conversations, batch_size=32, **options),
