@@ -19,11 +19,14 @@ few=quality,quality,quality,quality,quality,photo_score,photo_score,photo_score,
     --batch-size 32 --micro-batch-size 16 --tasks "alignment,$few"
 "${sft[@]}" --model "$work/pointwise" --out "$work/pairs" --seed 1 --max-steps 1200 --lr 2e-3 \
     --batch-size 16 --tasks "alignment,pairwise,$few"
-# Damage of photographs takes longest to see.
+# Damage of photographs takes longest to see; to compare what is seen with what was asked, longer still.
 photos=quality,quality,quality,quality,quality,quality
 photos+=,photo_score,photo_score,photo_score,photo_score,photo_score,photo_score
-"${sft[@]}" --model "$work/pairs" --out "$work/judge" --seed 2 --max-steps 4000 --lr 2e-3 \
+"${sft[@]}" --model "$work/pairs" --out "$work/photos" --seed 2 --max-steps 4000 --lr 2e-3 \
     --batch-size 16 --tasks "alignment,pairwise,$photos,digits,safety,safety"
+asked=alignment,alignment,pairwise,digits,digits,digits,digits
+"${sft[@]}" --model "$work/photos" --out "$work/judge" --seed 3 --max-steps 1500 --lr 1.5e-3 \
+    --batch-size 16 --tasks "$asked,quality,quality,quality,photo_score,photo_score,safety"
 
 for file in model.safetensors config.json generation_config.json processor_config.json chat_template.jinja \
             tokenizer.json tokenizer_config.json; do
