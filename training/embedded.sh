@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuild the embedded benchmark and the embedded judge from nothing: about an hour on one CPU core.
+# Rebuild the embedded benchmark and the embedded judge from nothing: a good hour on one CPU core.
 #   pip install "mtrl-judge[train]"; bash training/embedded.sh [work folder]
 # A run that was killed continues where it stopped. Same seeds, library versions and CPU type: same judge.
 set -euo pipefail
