@@ -232,6 +232,10 @@ def test_a_folder_without_a_processor_is_named_with_the_way_out(checkpoint, tmp_
         HFEngine(str(tmp_path))
 
 
+def test_every_spelling_of_the_cpu_means_float32(checkpoint, engine):
+    assert HFEngine(checkpoint, device="cpu:0").identity == engine.identity, "accelerate says cpu:0"
+
+
 def test_judges_with_the_same_arguments_share_their_engine(checkpoint):
     first = load_judge(f"pretrained={checkpoint},ledger=none")
     second = load_judge(f"pretrained={checkpoint},ledger=none,verdict=direct")

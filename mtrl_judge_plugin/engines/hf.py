@@ -61,7 +61,7 @@ class HFEngine:
 
         self._torch = torch
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = dtype or ("float32" if device == "cpu" else "bfloat16")
+        dtype = dtype or ("float32" if device.startswith("cpu") else "bfloat16")
         if not isinstance(getattr(torch, dtype, None), torch.dtype):
             raise EngineError(f"dtype={dtype}: unknown; float32, bfloat16 or float16")
         if batch is not None and batch < 1:
