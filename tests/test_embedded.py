@@ -112,7 +112,6 @@ def test_loader_names_what_exists():
 
 
 def test_benchmark_is_deterministic(tmp_path):
-    pytest.importorskip("skimage")
     from mtrl_judge_plugin.tiny.make_benchmark import SMALL, make_benchmark
 
     counts = dict.fromkeys(embedded.SPLITS, SMALL)

@@ -3,16 +3,14 @@
 import io
 
 import pytest
+import torch
 from PIL import Image
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("trl")
-
-from mtrl_judge_plugin.benchmarks import embedded  # noqa: E402
-from mtrl_judge_plugin.sample import Sample  # noqa: E402
-from mtrl_judge_plugin.tiny.make_judge import make_judge  # noqa: E402
-from mtrl_judge_plugin.training import sft  # noqa: E402
-from mtrl_judge_plugin.training.optimizers import MuonWithAdamW, orthogonalize  # noqa: E402
+from mtrl_judge_plugin.benchmarks import embedded
+from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.tiny.make_judge import make_judge
+from mtrl_judge_plugin.training import sft
+from mtrl_judge_plugin.training.optimizers import MuonWithAdamW, orthogonalize
 
 
 @pytest.fixture(scope="module")
