@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import platform
@@ -9,6 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+
+DESCRIPTION = (
+    "Prints versions, whether lmms-eval sees the model, the judge provider and the tasks, whether torch and torchvision "
+    "fit, the GPU, and lets the embedded judge answer one question. Exit status 1 if anything fails."
+)
 
 _REQUIRED = ("mtrl-judge", "lmms-eval", "torch", "torchvision", "transformers")
 _OPTIONAL = ("vllm", "trl", "peft", "openrlhf")
@@ -29,6 +35,24 @@ class Finding:
     ok: bool
     detail: str
     mend: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; returns the exit status."""
+    # Nothing that a doctor looks at lies on a network; a wrong path must not turn into minutes of retries.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    failed = 0
+    for finding in findings():
+        print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<24}{finding.detail}", flush=True)
+        if not finding.ok:
+            failed += 1
+            print(f"      {'':<24}-> {finding.mend}", flush=True)
+    print("everything is in order" if not failed else f"{failed} to mend")
+    return 1 if failed else 0
 
 
 def findings() -> Iterator[Finding]:
