@@ -1,3 +1,4 @@
+import importlib
 import json
 import math
 import os
@@ -148,8 +149,12 @@ def test_doctor_finds_everything_in_order(capsys, monkeypatch, tmp_path):
 def test_doctor_explains_the_torchvision_error(capsys, monkeypatch):
     from mtrl_judge_plugin import doctor
 
+    real = importlib.import_module
+
     def broken(name):
-        raise RuntimeError("operator torchvision::nms does not exist")
+        if name == "torchvision":
+            raise RuntimeError("operator torchvision::nms does not exist")
+        return real(name)
 
     monkeypatch.setattr(doctor.importlib, "import_module", broken)
     monkeypatch.setattr(doctor, "_CHECKS", {"torch with torchvision": doctor._torch_pair})
