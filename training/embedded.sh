@@ -7,10 +7,11 @@ work=${1:-build/embedded}
 export OMP_NUM_THREADS=1
 
 tiny=$(python -c "from mtrl_judge_plugin import tiny; print(tiny.__path__[0])")
-sft=(python -m mtrl_judge_plugin.training.sft --data embedded --optimizer muon --answer-only-share 0.2 --resume)
+sft=(mtrl-judge sft --data "$work/data" --optimizer muon --answer-only-share 0.2 --resume)
 
 python -m mtrl_judge_plugin.tiny.make_benchmark --seed 0
 python -m mtrl_judge_plugin.tiny.make_judge --seed 0 --out "$work/untrained"
+mtrl-judge prepare embedded --out "$work/data"
 
 # First learn to see and to look details up, one image at a time; then compare two images as well. A task that is named
 # several times is seen as often: there are many captions, but few photographs.
