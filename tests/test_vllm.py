@@ -1,4 +1,4 @@
-"""Real vLLM on a tiny random model. Run by `pytest -m vllm` in the environment that vllm_cpu/setup.sh makes."""
+"""Real vLLM on a tiny random model. Run by `pytest -m vllm` in the environment that rl_cpu/setup.sh makes."""
 
 import json
 import os
