@@ -1,0 +1,142 @@
+"""The same GRPO as OpenRLHF's, on one machine and without Ray: a recipe's values -> TRL's GRPOTrainer.
+
+A recipe speaks OpenRLHF (`rollout.n_samples_per_prompt: 8`); this is the one place that says what each value is
+called in TRL. Options about Ray, vLLM and DeepSpeed have no meaning here and are ignored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, Features, Image, List, Value
+from peft import LoraConfig
+from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers.trainer_utils import get_last_checkpoint
+from trl import GRPOConfig, GRPOTrainer
+
+from mtrl_judge_plugin.training import data, rewards, targets
+
+_TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]
+FEATURES = Features({"prompt": _TURN, "images": List(Image()), "label": Value("string"), "datasource": Value("string")})
+_ESTIMATORS = {"group_norm": "group", "dr_grpo": "none"}
+
+
+def train(
+    options: Mapping[str, Any], folder: Path, model: str, out: Path, tasks: tuple[str, ...] = (), seed: int = 0
+) -> None:
+    """Train `model` on a prepared folder and write model and processor to `out`; goes on from a checkpoint there.
+
+    Args:
+        options: OpenRLHF option (without the dashes) -> value.
+        folder: what `mtrl-judge prepare` wrote.
+        model: checkpoint folder or hub name.
+        out: folder for checkpoints, TensorBoard curves (`tensorboard/`) and the result.
+        tasks: the tasks to train on; empty: all of them.
+        seed: of order and sampling.
+
+    Raises:
+        ValueError: a value that TRL cannot follow; the message names the option.
+        DataError: a folder that cannot be read.
+    """
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
+    config = to_config(options, out, seed)
+    policy = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.bfloat16 if config.bf16 else torch.float32)
+    config.generation_kwargs = {"suppress_tokens": policy.generation_config.suppress_tokens}
+    if options.get("actor.freeze_visual_encoder"):
+        policy.model.visual.requires_grad_(False)
+    trainer = GRPOTrainer(
+        model=policy,
+        reward_funcs=rewards.trl_reward,
+        args=config,
+        train_dataset=to_dataset(folder, tasks, options.get("data.max_samples")),
+        processing_class=AutoProcessor.from_pretrained(model, padding_side="left"),
+        peft_config=_lora(options),
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(out) if out.is_dir() else None)
+    trainer.save_model(out)
+
+
+def to_config(options: Mapping[str, Any], out: Path, seed: int) -> GRPOConfig:
+    """A recipe's values under TRL's names.
+
+    Raises:
+        ValueError: an advantage estimator or a place of the KL term that TRL does not have.
+    """
+    estimator = options.get("algo.advantage.estimator", "gae")
+    if estimator not in _ESTIMATORS:
+        raise ValueError(f"algo.advantage.estimator: {estimator} is not in TRL; one of {', '.join(_ESTIMATORS)}")
+    kl = options.get("algo.kl.init_coef", 0.01)
+    if kl and not options.get("algo.kl.use_loss"):
+        raise ValueError("algo.kl.use_loss: TRL has the KL term in the loss only; set it, or algo.kl.init_coef to 0")
+    replies = options["rollout.n_samples_per_prompt"]
+    micro = options.get("train.micro_batch_size", 1)
+    gpu = torch.cuda.is_available()
+    return GRPOConfig(
+        output_dir=str(out),
+        num_generations=replies,
+        generation_batch_size=options["rollout.batch_size"] * replies,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=options["train.batch_size"] // micro,
+        num_train_epochs=options.get("train.num_episodes", 1),
+        num_iterations=options.get("train.max_epochs", 1),
+        max_completion_length=options["rollout.max_new_tokens"],
+        temperature=options.get("rollout.temperature", 1.0),
+        top_p=options.get("rollout.top_p", 1.0),
+        top_k=0,
+        learning_rate=options.get("actor.adam.lr", 1e-6),
+        adam_beta1=options.get("actor.adam.betas", (0.9, 0.95))[0],
+        adam_beta2=options.get("actor.adam.betas", (0.9, 0.95))[1],
+        weight_decay=options.get("actor.adam.weight_decay", 0.0),
+        lr_scheduler_type=options.get("actor.lr_scheduler", "cosine_with_min_lr"),
+        lr_scheduler_kwargs=None if "actor.lr_scheduler" in options else {"min_lr_rate": 0.1},
+        warmup_steps=options.get("actor.lr_warmup_ratio", 0.03),
+        max_grad_norm=options.get("actor.max_norm", 1.0),
+        epsilon=options.get("actor.eps_clip", 0.2),
+        beta=kl,
+        scale_rewards=_ESTIMATORS[estimator],
+        loss_type="dr_grpo" if estimator == "dr_grpo" else "dapo",
+        gradient_checkpointing=bool(options.get("actor.gradient_checkpointing_enable", False)),
+        bf16=gpu,
+        use_cpu=not gpu,
+        save_steps=options.get("ckpt.save_steps", 500),
+        save_total_limit=options.get("ckpt.max_num", 3),
+        logging_steps=options.get("logger.logging_steps", 1),
+        report_to="tensorboard",
+        seed=seed,
+        data_seed=seed,
+    )
+
+
+def to_dataset(folder: Path, tasks: tuple[str, ...] = (), most: int | None = None) -> Dataset:
+    """The train split in TRL's columns; images stay on disk until they are needed."""
+    rows = [
+        {
+            "prompt": [
+                {"role": turn["role"], "content": [{"text": None, **item} for item in turn["content"]]}
+                for turn in row["messages"]
+            ],
+            "images": [{"path": path, "bytes": None} for path in row["images"]],
+            "label": row["label"],
+            "datasource": row["datasource"],
+        }
+        for row in data.read(folder, "train", tasks)
+    ]
+    targets.check_labels(rows)
+    return Dataset.from_list(rows[:most], features=FEATURES)
+
+
+def _lora(options: Mapping[str, Any]) -> LoraConfig | None:
+    rank = options.get("ds.lora.rank", 0)
+    if not rank:
+        return None
+    return LoraConfig(
+        r=rank,
+        lora_alpha=options.get("ds.lora.alpha", 16),
+        lora_dropout=options.get("ds.lora.dropout", 0.0),
+        target_modules=options.get("ds.lora.target_modules", "all-linear"),
+        task_type="CAUSAL_LM",
+    )
