@@ -15,8 +15,7 @@ from mtrl_judge_plugin.training.targets import read_label
 from mtrl_judge_plugin.training.turns import last_turn
 from mtrl_judge_plugin.verdict import parse
 
-#: Characters of reasoning that are free; from here to twice as many the length term grows to its full weight.
-FREE_REASONING = 2000
+FREE_REASONING = 2000  #: characters; from here to twice as many the length term grows to its full weight
 
 
 class Reward(NamedTuple):
@@ -72,14 +71,12 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
     rows: list[dict[str, float]] = []
     for query, prompt, label in zip(queries, prompts, labels, strict=True):
         try:
-            task, earned, error = read_label(label).task, reward(last_turn(query, prompt), label), 0.0
+            task, earned = read_label(label).task, reward(last_turn(query, prompt), label)
         except ValueError:
-            task, earned, error = "", Reward(0.0, 0.0, 0.0), 1.0
-        rows.append({"total": earned.total, "accuracy": earned.accuracy, "format": earned.format, "unreadable": error})
-        for name in TASKS:
-            share = float(name == task)
-            rows[-1] |= {f"{name}/share": share}
-            rows[-1] |= {f"{name}/accuracy": share * earned.accuracy, f"{name}/format": share * earned.format}
+            task, earned = None, Reward(0.0, 0.0, 0.0)
+        rows.append(earned._asdict() | {"unreadable": float(task is None)})
+        own = {"share": 1.0, "accuracy": earned.accuracy, "format": earned.format}
+        rows[-1] |= {f"{name}/{key}": value * (name == task) for name in TASKS for key, value in own.items()}
     logs = {key: torch.tensor([row[key] for row in rows]) for key in rows[0]}
     return {"rewards": logs.pop("total"), "scores": logs["accuracy"], "extra_logs": logs}
 
@@ -87,7 +84,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
 def trl_reward(completions: Sequence[Any], label: Sequence[str], **kwargs: Any) -> list[float]:
     """TRL's reward function over plain or conversational completions; logs accuracy and format by task."""
     earned = [reward(_text(completion), target) for completion, target in zip(completions, label, strict=True)]
-    log: Callable[[str, float], None] = kwargs.get("log_metric") or (lambda name, value: None)
+    log: Callable[[str, float], None] = kwargs.get("log_metric", lambda name, value: None)
     tasks = [read_label(target).task for target in label]
     for task in set(tasks):
         own = [one for one, name in zip(earned, tasks, strict=True) if name == task]

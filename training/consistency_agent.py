@@ -1,0 +1,56 @@
+"""Position consistency as a reward, for OpenRLHF: `--train.agent_func_path .../consistency_agent.py`.
+
+Each pair is judged in both orders; the second reply is only read, not trained on. R' = (1 - w) R + w [right in both],
+w = MTRL_REWARD_CONSISTENCY (0.2). The idea is MJ1's (arXiv 2603.07990); that a verdict has to be right, too, is ours:
+a judge that is consistently wrong, or always says A, gets nothing for it. It costs one more generation for each
+rollout of a pair. All other samples take the ordinary path, with training/rewards.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from openrlhf.utils.agent import SingleTurnAgentExecutor  # type: ignore[import-not-found]
+
+from mtrl_judge_plugin.training import rewards
+from mtrl_judge_plugin.training.swap import swapped
+
+CONSISTENCY = rewards.weight("MTRL_REWARD_CONSISTENCY", 0.2)
+
+
+class AgentExecutor(SingleTurnAgentExecutor):
+    """OpenRLHF's own executor, run on both orders of a pair.
+
+    `extra_logs` gains `pairs/share` and `pairs/both_right`: 0 for samples that are no pair, so that the ratio of their
+    means is the share of pairs judged right in both orders.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(rewards.__file__)
+
+    async def execute(
+        self,
+        prompt: str,
+        label: str,
+        sampling_params: Any,
+        max_length: int,
+        hf_tokenizer: Any,
+        llm_engine: Any,
+        images: Any = None,
+    ) -> dict[str, Any]:
+        """One rollout of `prompt`; arguments and result are OpenRLHF's."""
+        rest = (sampling_params, max_length, hf_tokenizer, llm_engine)
+        orders = [(prompt, label, images)]
+        if twin := swapped(prompt, label, images or []):
+            orders.append(twin)
+        run = super().execute
+        given, *others = await asyncio.gather(*(run(p, target, *rest, images=i) for p, target, i in orders))
+        logs = {"pairs/share": 0.0, "pairs/both_right": 0.0}
+        for other in others:
+            both_right = float(given["extra_logs"]["accuracy"] * other["extra_logs"]["accuracy"])
+            logs = {"pairs/share": 1.0, "pairs/both_right": both_right}
+            for name in ("reward", "scores"):
+                given[name] = (1 - CONSISTENCY) * given[name] + CONSISTENCY * both_right
+        result: dict[str, Any] = given | {"extra_logs": given["extra_logs"] | logs}
+        return result
