@@ -5,8 +5,9 @@
     folder/train.jsonl, validation.jsonl, test.jsonl      one sample a line, in OpenRLHF's and TRL's columns:
         {"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Is the image ..."}]}],
          "images": ["images/5f/5f0c....png"], "datasource": "safety",
-         "label": "{\"id\": \"7\", \"task\": \"safety\", \"form\": \"pointwise\", \"choices\": [\"safe\", \"unsafe\"],
-                    \"label\": \"safe\", \"group\": \"7\", \"variant\": \"original\"}",
+         "label": "{\"id\": \"7\", \"task\": \"safety\", \"form\": \"pointwise\", \"question\": \"Is the image ...\",
+                    \"text\": \"\", \"responses\": [], \"choices\": [\"safe\", \"unsafe\"], \"label\": \"safe\",
+                    \"group\": \"7\", \"variant\": \"original\"}",
          "reasoning": ""}
 
 Paths of images are relative to the folder. `reasoning` is the reasoning to learn, where the benchmark has one.
@@ -39,7 +40,7 @@ def to_row(sample: Sample, images: Sequence[str], reasoning: str = "") -> Row:
     """
     if sample.label is None:
         raise DataError(f"sample {sample.id!r} has no label to train on")
-    names = ("id", "task", "form", "choices", "label", "group", "variant")
+    names = ("id", "task", "form", "question", "text", "responses", "choices", "label", "group", "variant")
     return {
         "messages": [
             {"role": turn["role"], "content": [_without_image(item) for item in turn["content"]]}
@@ -74,6 +75,18 @@ def read(folder: Path, split: str, tasks: Collection[str] = ()) -> Iterator[Row]
                 yield row | {"images": [str((folder / image).resolve()) for image in images]}
     if missing:
         raise DataError(f"{path}: no sample of task {', '.join(sorted(missing))}")
+
+
+def to_sample(row: Row) -> Sample:
+    """The Sample that a row was made from, with the row's images.
+
+    Raises:
+        DataError: the row's label does not hold a whole Sample.
+    """
+    try:
+        return Sample(images=row["images"], **json.loads(row["label"]))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"label {row['label'][:80]!r}: holds no sample ({error}); prepare the folder again") from error
 
 
 def _without_image(item: dict[str, Any]) -> dict[str, Any]:

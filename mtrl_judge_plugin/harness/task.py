@@ -7,6 +7,8 @@ metadata:
   benchmark: embedded     # a module of mtrl_judge_plugin.benchmarks
   subset: safety          # what its load() is asked for
   metrics: [macro_f1, accuracy, well_formed, coverage]
+  split: validation       # what load() reads; test if not given
+  folder: /data           # where from, for a benchmark that takes a folder (`prepared`)
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.verdict import parse
 
 Record = Mapping[str, Any]
+#: The host's name for the documents that a task is scored on, whichever split of the benchmark they come from.
 _SPLIT = "test"
 
 
@@ -72,7 +75,8 @@ class JudgeTask(ConfigurableMessagesTask):
         """Load the benchmark's Samples as the task's data set (the host calls this while it builds the task)."""
         source = self.config.metadata
         load = importlib.import_module(f"mtrl_judge_plugin.benchmarks.{source['benchmark']}").load
-        rows = [_row(sample) for sample in load(_SPLIT, source["subset"])]
+        place = {"folder": source["folder"]} if "folder" in source else {}
+        rows = [_row(sample) for sample in load(source.get("split", _SPLIT), source["subset"], **place)]
         data = datasets.Dataset.from_list(rows)
         self.dataset = datasets.DatasetDict({_SPLIT: data})
         self.dataset_no_image = datasets.DatasetDict({_SPLIT: data.remove_columns("images")})
