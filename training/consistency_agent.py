@@ -15,6 +15,7 @@ from openrlhf.utils.agent import SingleTurnAgentExecutor  # type: ignore[import-
 
 from mtrl_judge_plugin.training import rewards
 from mtrl_judge_plugin.training.swap import swapped
+from mtrl_judge_plugin.training.targets import exact_mean
 
 CONSISTENCY = rewards.weight("MTRL_REWARD_CONSISTENCY", 0.2)
 
@@ -51,6 +52,6 @@ class AgentExecutor(SingleTurnAgentExecutor):
             both_right = float(given["extra_logs"]["accuracy"] * other["extra_logs"]["accuracy"])
             logs = {"pairs/share": 1.0, "pairs/both_right": both_right}
             for name in ("reward", "scores"):
-                given[name] = (1 - CONSISTENCY) * given[name] + CONSISTENCY * both_right
+                given[name] = exact_mean((1 - CONSISTENCY) * float(given[name]) + CONSISTENCY * both_right)
         result: dict[str, Any] = given | {"extra_logs": given["extra_logs"] | logs}
         return result

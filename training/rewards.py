@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mtrl_judge_plugin.training.targets import read_label
+from mtrl_judge_plugin.training.targets import exact_mean, read_label
 from mtrl_judge_plugin.training.turns import last_turn
 from mtrl_judge_plugin.verdict import parse
 
@@ -28,14 +28,13 @@ class Reward(NamedTuple):
 
 def weight(variable: str, default: float) -> float:
     """A weight out of the environment; ValueError names the variable that holds no number from 0 to 1."""
-    value = os.environ.get(variable) or str(default)
-    if not re.fullmatch(r"0?\.\d+|[01](\.0*)?", value):
-        raise ValueError(f"{variable}={value}: give a number from 0 to 1")
-    return float(value)
+    if re.fullmatch(r"0?\.\d+|[01](\.0*)?", value := os.environ.get(variable) or str(default)):
+        return float(value)
+    raise ValueError(f"{variable}={value}: give a number from 0 to 1")
 
 
 ALPHA, LENGTH = weight("MTRL_REWARD_ALPHA", 0.1), weight("MTRL_REWARD_LENGTH", 0)
-TASKS = tuple(filter(None, os.environ.get("MTRL_REWARD_TASKS", "").split(",")))
+TASKS = [task for task in os.environ.get("MTRL_REWARD_TASKS", "").split(",") if task]
 
 
 def reward(reply: str, label: str, *, alpha: float = ALPHA, length: float = LENGTH) -> Reward:
@@ -55,7 +54,8 @@ def reward(reply: str, label: str, *, alpha: float = ALPHA, length: float = LENG
     reasoned = any(word[0].casefold() not in answer for word in re.finditer(r"\w+", verdict.reasoning))
     excess = min(1.0, max(0.0, len(verdict.reasoning) / FREE_REASONING - 1))
     accuracy = target.accuracy[verdict.answer]
-    return Reward(((1 - alpha) * accuracy + alpha * reasoned) * (1 - length * excess), accuracy, float(reasoned))
+    total = exact_mean(((1 - alpha) * accuracy + alpha * reasoned) * (1 - length * excess))
+    return Reward(total, accuracy, float(reasoned))
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str], **_: Any) -> dict[str, Any]:
