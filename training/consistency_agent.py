@@ -1,9 +1,9 @@
 """Position consistency as a reward, for OpenRLHF: `--train.agent_func_path .../consistency_agent.py`.
 
 Each pair is judged in both orders; the second reply is only read, not trained on. R' = (1 - w) R + w [right in both],
-w = MTRL_REWARD_CONSISTENCY (0.2). The idea is MJ1's (arXiv 2603.07990); that a verdict has to be right, too, is ours:
-a judge that is consistently wrong, or always says A, gets nothing for it. It costs one more generation for each
-rollout of a pair. All other samples take the ordinary path, with training/rewards.py.
+w = MTRL_REWARD_CONSISTENCY (0.2). The idea is MJ1's (arXiv 2603.07990); that both verdicts have to be right is ours: a
+judge that is consistently wrong, or always says A, gets nothing for it. It costs one more generation for each rollout
+of a pair. All other samples take the ordinary path, with training/rewards.py.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 from openrlhf.utils.agent import SingleTurnAgentExecutor  # type: ignore[import-not-found]
 
-from mtrl_judge_plugin.training import rewards
-from mtrl_judge_plugin.training.swap import swapped
+from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.training import data, rewards
+from mtrl_judge_plugin.training.mixing import swapped
 from mtrl_judge_plugin.training.targets import exact_mean
 
 CONSISTENCY = rewards.weight("MTRL_REWARD_CONSISTENCY", 0.2)
@@ -40,13 +41,19 @@ class AgentExecutor(SingleTurnAgentExecutor):
         llm_engine: Any,
         images: Any = None,
     ) -> dict[str, Any]:
-        """One rollout of `prompt`; arguments and result are OpenRLHF's."""
-        rest = (sampling_params, max_length, hf_tokenizer, llm_engine)
+        """One rollout of `prompt`; arguments and result are OpenRLHF's.
+
+        Raises:
+            ValueError: the label does not hold the sample that the prompt asks about. It stops the run.
+        """
+        sample = data.to_sample({"label": label, "images": images or []})
         orders = [(prompt, label, images)]
-        if twin := swapped(prompt, label, images or []):
-            orders.append(twin)
-        run = super().execute
-        given, *others = await asyncio.gather(*(run(p, target, *rest, images=i) for p, target, i in orders))
+        if sample.form == "pairwise":
+            if _render(sample, hf_tokenizer)[0] != prompt:
+                raise ValueError(f"sample {sample.id!r}: its prompt is not what its label says; prepare the data again")
+            orders.append(_render(swapped(sample), hf_tokenizer))
+        run, rest = super().execute, (sampling_params, max_length, hf_tokenizer, llm_engine)
+        given, *others = await asyncio.gather(*(run(text, right, *rest, images=seen) for text, right, seen in orders))
         logs = {"pairs/share": 0.0, "pairs/both_right": 0.0}
         for other in others:
             both_right = float(given["extra_logs"]["accuracy"] * other["extra_logs"]["accuracy"])
@@ -55,3 +62,10 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 given[name] = exact_mean((1 - CONSISTENCY) * float(given[name]) + CONSISTENCY * both_right)
         result: dict[str, Any] = given | {"extra_logs": given["extra_logs"] | logs}
         return result
+
+
+def _render(sample: Sample, tokenizer: Any) -> tuple[str, str, list[Any]]:
+    """Prompt, label and images of a sample, as OpenRLHF takes them from its row."""
+    row = data.to_row(sample, sample.images)
+    text = tokenizer.apply_chat_template(row["messages"], tokenize=False, add_generation_prompt=True)
+    return text, row["label"], row["images"]
