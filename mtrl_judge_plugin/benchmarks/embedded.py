@@ -10,6 +10,8 @@ Tasks: alignment, safety, quality, digits (pointwise), photo_score (1 to 5), pai
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,6 +21,11 @@ from mtrl_judge_plugin.tiny import BENCHMARK
 
 SPLITS = ("train", "validation", "test")
 TASKS = ("alignment", "safety", "quality", "digits", "photo_score", "pairwise")
+TERMS = (
+    "drawn scenes: MIT, made by this project; digits: scikit-learn's load_digits (Alpaydin and Kaynak, UCI), CC BY 4.0; "
+    "photographs: china.jpg (danielbuechele) and flower.jpg (vultilion), CC BY 2.0, from scikit-learn, the others "
+    "public domain or CC0, from scikit-image"
+)
 
 
 def load(split: str, task: str | None = None, folder: Path = BENCHMARK) -> list[Sample]:
@@ -32,10 +39,33 @@ def load(split: str, task: str | None = None, folder: Path = BENCHMARK) -> list[
 
 def load_with_reasoning(split: str, task: str | None = None, folder: Path = BENCHMARK) -> list[tuple[Sample, str]]:
     """As `load`, each sample with the reasoning that a judge should give: the target of supervised training."""
+    return list(iterate(split, task, folder))
+
+
+def iterate(split: str, task: str | None = None, folder: Path = BENCHMARK) -> Iterator[tuple[Sample, str]]:
+    """As `load_with_reasoning`, one by one: only a few hundred samples stand in memory.
+
+    Raises:
+        ValueError: at the first sample, as `load`.
+    """
     if split not in SPLITS:
         raise ValueError(f"no split {split!r} in the embedded benchmark; there are {', '.join(SPLITS)}")
     if task is not None and task not in TASKS:
         raise ValueError(f"no task {task!r} in the embedded benchmark; there are {', '.join(TASKS)}")
-    filters = [("task", "=", task)] if task else None
-    rows = pq.read_table(folder / f"{split}.parquet", filters=filters).to_pylist()
-    return [(Sample(**row), reasoning) for row in rows for reasoning in (row.pop("reasoning"),)]
+    for batch in pq.ParquetFile(folder / f"{split}.parquet").iter_batches(batch_size=512):
+        for row in batch.to_pylist():
+            reasoning = row.pop("reasoning")
+            if task in (None, row["task"]):
+                yield Sample(**row), reasoning
+
+
+def count(split: str, task: str, folder: Path = BENCHMARK) -> int:
+    """How many samples a task has in a split."""
+    tasks = pq.read_table(folder / f"{split}.parquet", columns=["task"])["task"].to_pylist()
+    return int(tasks.count(task))
+
+
+def sources(folder: Path = BENCHMARK) -> dict[str, str]:
+    """The files that the samples come from, with their SHA-256."""
+    files = [folder / f"{split}.parquet" for split in SPLITS]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
