@@ -7,6 +7,7 @@ called in TRL. Options about Ray, vLLM and DeepSpeed have no meaning here and ar
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def train(
         model=policy,
         reward_funcs=rewards.trl_reward,
         args=config,
-        train_dataset=to_dataset(folder, tasks, options.get("data.max_samples")),
+        train_dataset=to_dataset(folder, tasks, options.get("data.max_samples"), seed),
         processing_class=AutoProcessor.from_pretrained(model, padding_side="left"),
         peft_config=_lora(options),
     )
@@ -111,8 +112,8 @@ def to_config(options: Mapping[str, Any], out: Path, seed: int) -> GRPOConfig:
     )
 
 
-def to_dataset(folder: Path, tasks: tuple[str, ...] = (), most: int | None = None) -> Dataset:
-    """The train split in TRL's columns; images stay on disk until they are needed."""
+def to_dataset(folder: Path, tasks: tuple[str, ...], most: int | None, seed: int) -> Dataset:
+    """The train split in TRL's columns, shuffled, `most` rows of it; images stay on disk until they are needed."""
     rows = [
         {
             "prompt": [
@@ -126,6 +127,7 @@ def to_dataset(folder: Path, tasks: tuple[str, ...] = (), most: int | None = Non
         for row in data.read(folder, "train", tasks)
     ]
     targets.check_labels(rows)
+    random.Random(seed).shuffle(rows)
     return Dataset.from_list(rows[:most], features=FEATURES)
 
 
