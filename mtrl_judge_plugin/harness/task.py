@@ -28,7 +28,6 @@ from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.verdict import parse
 
 Record = Mapping[str, Any]
-#: The host's name for the documents that a task is scored on, whichever split of the benchmark they come from.
 _SPLIT = "test"
 
 
@@ -49,7 +48,7 @@ class JudgeTask(ConfigurableMessagesTask):
         if unknown:
             raise ValueError(f"task {values['task']}: unknown metrics {unknown}; there are {sorted(METRICS)}")
         values |= {
-            "test_split": _SPLIT,
+            "test_split": values["metadata"].get("split", _SPLIT),
             # Reasoning stays in the reply: whether it is well formed is part of what is measured.
             "reasoning_tags": "none",
             "cluster_key": "group",
@@ -75,11 +74,11 @@ class JudgeTask(ConfigurableMessagesTask):
         """Load the benchmark's Samples as the task's data set (the host calls this while it builds the task)."""
         source = self.config.metadata
         load = importlib.import_module(f"mtrl_judge_plugin.benchmarks.{source['benchmark']}").load
+        split = self.config.test_split
         place = {"folder": source["folder"]} if "folder" in source else {}
-        rows = [_row(sample) for sample in load(source.get("split", _SPLIT), source["subset"], **place)]
-        data = datasets.Dataset.from_list(rows)
-        self.dataset = datasets.DatasetDict({_SPLIT: data})
-        self.dataset_no_image = datasets.DatasetDict({_SPLIT: data.remove_columns("images")})
+        data = datasets.Dataset.from_list([_row(sample) for sample in load(split, source["subset"], **place)])
+        self.dataset = datasets.DatasetDict({split: data})
+        self.dataset_no_image = datasets.DatasetDict({split: data.remove_columns("images")})
 
     def _records(self, metrics: Sequence[str], doc: Mapping[str, Any], replies: Sequence[Any]) -> dict[str, Record]:
         reply = replies[0][0] if isinstance(replies[0], list) else replies[0]
