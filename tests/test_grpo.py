@@ -150,6 +150,15 @@ def test_an_option_that_openrlhf_does_not_have_is_named_with_its_neighbours(monk
         grpo.check({"actor.adam.learning_rate": 1}, installed=False)
 
 
+def test_prompts_that_may_be_too_long_are_spoken_of(tmp_path):
+    options = {"data.max_len": 512, "rollout.max_new_tokens": 96}
+    assert "--max-tokens 416" in grpo.note_on_length(tmp_path, options)
+    for longest, silent in ((None, False), (417, False), (416, True)):
+        manifest = {"made_from": {"arguments": {"max_tokens": longest}}}
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+        assert (grpo.note_on_length(tmp_path, options) == "") is silent
+
+
 def test_a_missing_openrlhf_is_named_with_its_extra(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(grpo.importlib.util, "find_spec", lambda name: None)
     assert main(["grpo", "--recipe", "tiny_cpu", "--data", "d", "--model", "m", "--out", str(tmp_path)]) == 2
@@ -161,6 +170,7 @@ def test_a_missing_openrlhf_is_named_with_its_extra(folder, tmp_path, capsys, mo
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_hold_numbers_where_numbers_are_meant(name):
     recipe = grpo.read_recipe(name)
+    assert recipe["ckpt.max_num"] >= 2  # OpenRLHF deletes the oldest checkpoint before it writes the next
     assert isinstance(recipe["actor.adam.lr"], float)  # YAML reads 1e-6 as text, 1.0e-6 as a number
     assert recipe["algo.advantage.estimator"] == "group_norm"
     replies = recipe["rollout.batch_size"] * recipe["rollout.n_samples_per_prompt"]
@@ -236,15 +246,14 @@ def test_a_tasks_curve_is_its_part_of_the_mean():
     assert curves.by_task(scalars) == {"accuracy/safety": {1: 0.8}}
 
 
-def test_the_best_checkpoint_is_best_in_the_mean_over_tasks(tmp_path, monkeypatch):
+def test_the_table_of_validation_has_the_mean_over_tasks(monkeypatch):
     scalars = {
         "eval/eval_safety_pass1": {2: 0.9, 4: 0.5},
         "eval/eval_pairwise_pass1": {2: 0.1, 4: 0.7},
         "eval/eval_safety_response_length_mean": {2: 99.0, 4: 99.0},
     }
     monkeypatch.setattr(curves, "read", lambda folder: scalars)
-    (tmp_path / "global_step4_hf").mkdir()
-    table = curves.validation(tmp_path, tmp_path)
-    assert "step 2: mean 0.500  pairwise 0.100  safety 0.900" in table
-    assert f"best: step 4: {tmp_path / 'global_step4_hf'}" in table
-    assert "no checkpoint" in curves.validation(tmp_path, tmp_path / "elsewhere")
+    assert curves.validation(grpo.RECIPES).splitlines()[1:] == [
+        "step 2: mean 0.500  pairwise 0.100  safety 0.900",
+        "step 4: mean 0.600  pairwise 0.700  safety 0.500",
+    ]

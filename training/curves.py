@@ -1,4 +1,4 @@
-"""What a run has learned, by task: OpenRLHF's TensorBoard files -> curves that can be read, and the best checkpoint.
+"""What a run has learned, by task: OpenRLHF's TensorBoard files -> curves that can be read.
 
 OpenRLHF averages what the reward logs over all samples of a step: `train/TASK/accuracy` is the sum over the task's
 samples divided by the number of all samples, `train/TASK/share` the task's part of them; the quotient is its accuracy.
@@ -10,6 +10,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 #: The folder inside OUT/tensorboard that OpenRLHF writes, and the one that ByTask adds.
 RUN = "grpo"
@@ -24,6 +25,7 @@ class ByTask:
     def __init__(self, tensorboard: Path) -> None:
         self.tensorboard = tensorboard
         self.written: set[tuple[str, int]] = set()
+        self.writer: Any = None
         shutil.rmtree(tensorboard / BY_TASK, ignore_errors=True)  # written anew from OpenRLHF's after a restart
 
     def update(self) -> None:
@@ -36,11 +38,13 @@ class ByTask:
         }
         if not new:
             return
-        from torch.utils.tensorboard import SummaryWriter
+        if self.writer is None:
+            from torch.utils.tensorboard import SummaryWriter
 
-        with SummaryWriter(str(self.tensorboard / BY_TASK)) as writer:
-            for (tag, step), value in new.items():
-                writer.add_scalar(tag, value, step)
+            self.writer = SummaryWriter(str(self.tensorboard / BY_TASK))
+        for (tag, step), value in new.items():
+            self.writer.add_scalar(tag, value, step)
+        self.writer.flush()
         self.written |= new.keys()
 
 
@@ -60,24 +64,19 @@ def by_task(scalars: Scalars) -> Scalars:
     return found
 
 
-def validation(tensorboard: Path, checkpoints: Path) -> str:
-    """The mean validation reward by step and task, and the checkpoint that is best in the mean over tasks: a table."""
+def validation(tensorboard: Path) -> str:
+    """The mean validation reward by step and task, one step a line."""
     steps: dict[int, dict[str, float]] = defaultdict(dict)
     for tag, curve in read(tensorboard / RUN).items():
         if tag.startswith("eval/eval_") and tag.endswith("_pass1"):
             for step, value in curve.items():
                 steps[step][tag.removeprefix("eval/eval_").removesuffix("_pass1")] = value
-    if not steps:
-        return "no validation took place"
     lines = [
         f"step {step}: mean {fmean(rewards.values()):.3f}  "
         + "  ".join(f"{task} {value:.3f}" for task, value in sorted(rewards.items()))
         for step, rewards in sorted(steps.items())
     ]
-    best = max(steps, key=lambda step: fmean(steps[step].values()))
-    kept = checkpoints / f"global_step{best}_hf"
-    where = str(kept) if kept.is_dir() else "no checkpoint of that step was kept (ckpt.save_steps, ckpt.save_hf)"
-    return "\n".join(["validation, mean reward:", *lines, f"best: step {best}: {where}"])
+    return "\n".join(["validation, mean reward:", *lines])
 
 
 def read(folder: Path) -> Scalars:

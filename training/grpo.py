@@ -29,10 +29,10 @@ DESCRIPTION = """\
 Reinforcement learning of a judge by GRPO, on OpenRLHF (Ray + vLLM + DeepSpeed).
 
 A recipe is a YAML file of OpenRLHF's own options without their dashes (`rollout.n_samples_per_prompt: 20`), and nothing
-else. The command that comes of it is printed, then run; the exit status is OpenRLHF's. In --out:
-  checkpoints/   to go on from after a kill (the same command again does), and global_step*_hf to evaluate
-  final/         the trained model: `mtrl-judge export OUT/final JUDGE`
-  tensorboard/   reward by task, validation by task (eval_TASK_pass1 is its mean reward), KL, lengths, times
+else. The command that comes of it is printed, then run; the exit status is OpenRLHF's. --out holds the trained model
+(without its processor; `mtrl-judge export` completes it), and in it
+  checkpoints/   to go on from after a kill (the same command again does), and global_step*_hf to choose the best of
+  tensorboard/   accuracy and format by task, validation by task (eval_TASK_pass1: its mean reward), KL, lengths, times
 
 OpenRLHF pins its own versions of transformers and vLLM and wants an environment of its own:
   python3 -m venv rl && rl/bin/pip install "mtrl-judge[openrlhf]"
@@ -80,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         options = read_recipe(args.recipe) | read_overrides(args.overrides)
         if args.backend == "trl":
+            if importlib.util.find_spec("trl") is None:
+                raise GRPOError('TRL is not installed here: pip install "mtrl-judge[train]"')
             from mtrl_judge_plugin.training import trl_backend
 
             trl_backend.train(options, args.data, args.model, args.out, tuple(tasks), args.seed)
@@ -102,15 +104,17 @@ def run(args: argparse.Namespace) -> int:
     except (GRPOError, data.DataError) as error:
         print(f"mtrl-judge grpo: {error}", file=sys.stderr)
         return 2
-    print(
-        " \\\n    ".join([*(f"{k}={shlex.quote(v)}" for k, v in environment.items()), shlex.join(command)]), flush=True
-    )
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
+    print(" ".join([*assignments, shlex.join(command)]), flush=True)
+    if note := note_on_length(args.data, options):
+        print(note, file=sys.stderr)
     if args.print:
         return 0
     progress = curves.ByTask(out / "tensorboard")
     status: int = supervise(command, os.environ | environment, progress.update)
     progress.update()
-    print(curves.validation(out / "tensorboard", out / "checkpoints"))
+    if status == 0:
+        print(curves.validation(out / "tensorboard"))
     return status
 
 
@@ -216,7 +220,7 @@ def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> li
     random.Random(seed).shuffle(rows["train"])
     for split in splits:
         for row in rows[split]:
-            del row["reasoning"]
+            row.pop("reasoning", None)
             for image in row["images"]:
                 if not os.path.isfile(image):
                     raise data.DataError(f"{folder / split}.jsonl: no such image: {image}")
@@ -226,6 +230,20 @@ def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> li
             raise GRPOError(f"{out}: has a checkpoint of a run on other data, tasks or seed; choose another --out")
         path.write_text(text, encoding="utf-8")
     return rows["train"]
+
+
+def note_on_length(folder: Path, options: Mapping[str, Any]) -> str:
+    """What to do against prompts that are too long for the run, unless `mtrl-judge prepare` has left them out."""
+    room = options.get("data.max_len", 2048) - options.get("rollout.max_new_tokens", 1)
+    manifest = folder / data.MANIFEST
+    made_from = json.loads(manifest.read_text(encoding="utf-8")).get("made_from", {}) if manifest.is_file() else {}
+    longest = made_from.get("arguments", {}).get("max_tokens")
+    if longest is not None and longest <= room:
+        return ""
+    return (
+        f"note: OpenRLHF stops at a prompt of more than {room} tokens (data.max_len - rollout.max_new_tokens); "
+        f"`mtrl-judge prepare --model MODEL --max-tokens {room}` leaves such prompts out"
+    )
 
 
 def last_checkpoint(out: Path) -> str:
@@ -249,7 +267,7 @@ def run_options(rows: Sequence[data.Row], out: Path, model: str, seed: int) -> d
         "data.max_images_per_prompt": max(len(row["images"]) for row in rows),
         "data.apply_chat_template": True,
         "ckpt.path": str(out / "checkpoints"),
-        "ckpt.output_dir": str(out / "final"),
+        "ckpt.output_dir": str(out),
         "ckpt.load_enable": bool(last_checkpoint(out)),
         "logger.tensorboard_dir": str(out / "tensorboard"),
         "logger.wandb.run_name": curves.RUN,

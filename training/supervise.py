@@ -57,11 +57,12 @@ def supervise(
         _signal_group(process.pid, signal.SIGKILL)  # what a dead command left behind
         for number, handler in before.items():
             signal.signal(number, handler)
-    if status == 0 and "RAY_TMPDIR" not in environment:
-        shutil.rmtree(ray, ignore_errors=True)
-    elif status:
+    status = 128 - status if status < 0 else status
+    if status and os.path.isdir(f"{ray}/ray"):
         print(f"the command ended with status {status}; Ray's logs are in {ray}/ray/session_latest/logs")
-    return 128 - status if status < 0 else status
+    elif "RAY_TMPDIR" not in environment:
+        shutil.rmtree(ray, ignore_errors=True)
+    return status
 
 
 def _end_with_parent() -> None:

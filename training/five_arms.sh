@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The experiment of MT-RL-Judge (arXiv 2603.11665): one backbone, five judges, one table. To be read, and run in parts:
+# the arms differ by a few words, and each takes many GPU-hours.
+#   rl/bin        OpenRLHF's environment (mtrl-judge[openrlhf]); everything else runs in the one with mtrl-judge[train,vllm]
+#   bash training/five_arms.sh MODEL BENCHMARK... ("embedded", or a module of yours), with tasks= and evaluation= set
+set -euo pipefail
+model=${1:-Qwen/Qwen3-VL-30B-A3B-Instruct}
+shift || true
+benchmarks=("${@:-embedded}")
+recipe=${recipe:-mtrl_qwen3vl_30b_a3b}
+tasks=${tasks:-alignment,safety,quality}        # what is trained on: pointwise tasks, as in the paper
+evaluation=${evaluation:-mtrl_judge_embedded}   # the tasks of lmms-eval, with a pairwise one that nobody trains on
+work=${work:-build/five_arms}
+
+mtrl-judge prepare "${benchmarks[@]}" --tasks "$tasks" --model "$model" --max-tokens 7168 --out "$work/data"
+
+# The paper's SFT: AdamW, learning rate 1e-5, batch 256, all parameters. It learns the label alone.
+# `accelerate config` says over how many GPUs, and how, the model is spread.
+sft=(accelerate launch --no_python mtrl-judge sft --model "$model" --data "$work/data" --answer-only-share 1
+     --lr 1e-5 --batch-size 256 --micro-batch-size 1 --save-steps 20 --keep-checkpoints 20 --resume)
+grpo=(rl/bin/mtrl-judge grpo --recipe "$recipe" --data "$work/data" --model "$model")
+best=(--base "$model" --data "$work/data" --choose --plateau 3)  # the best checkpoint by validation, as in the paper
+
+# 1. off-the-shelf: lenient, since it was never trained on our reply format
+lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$model,lenient=true" --tasks "$evaluation" \
+    --output_path "$work/results/off_the_shelf"
+
+# 2. SFT-Single and 4. RL-Single: a judge for each task
+for task in ${tasks//,/ }; do
+    "${sft[@]}" --tasks "$task" --out "$work/sft_$task"
+    "${grpo[@]}" --tasks "$task" --out "$work/rl_$task"
+done
+# 3. SFT-Unified and 5. MT-RL-Judge: one judge for all
+"${sft[@]}" --out "$work/sft_unified"
+"${grpo[@]}" --out "$work/mt_rl_judge"
+
+for run in "$work"/sft_* "$work"/rl_* "$work/mt_rl_judge"; do
+    judge=$work/judges/$(basename "$run")
+    mtrl-judge export "$run" "$judge" "${best[@]}"
+    lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$judge" --tasks "$evaluation" \
+        --output_path "$work/results/$(basename "$run")"
+done
