@@ -166,7 +166,8 @@ class Collector:
                 twin = self.held.twin(picture.fingerprint)
                 if twin:
                     self.copies[twin.kind] += 1
-                    return COPY, f"image {number} of {len(pictures)}: {twin.kind} as in {twin.owner}"
+                    same = {"same": "the same as", "near": "nearly the same as"}[twin.kind]
+                    return COPY, f"image {number} of {len(pictures)} is {same} one of {twin.owner}"
         if self.count_tokens:
             tokens = self.count_tokens(sample, [images.load(encoded) for encoded, _ in pictures])
             if tokens > self.max_tokens:

@@ -14,7 +14,7 @@ MIXINGS = ("proportional", "equal", "temperature")
 
 
 class Entry(NamedTuple):
-    """A sample as far as drawing goes; entries of one `unit` (both orders of a pair) are drawn together or not at all."""
+    """A sample as far as drawing goes; those of one `unit` (both orders of a pair) are drawn together or not at all."""
 
     number: int
     task: str

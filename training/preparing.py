@@ -219,10 +219,5 @@ def _differences(before: Manifest, now: Manifest) -> list[str]:
         old = before.get("arguments", {}).get(name)
         if old != value:
             found.append(f"--{name.replace('_', '-')} was {json.dumps(old)} and is {json.dumps(value)}")
-    parts = {
-        "mtrl_judge": "version",
-        "code": "code",
-        "sources": "benchmark files",
-        "processor": "the model's processor",
-    }
-    return found + [f"another {label}" for part, label in parts.items() if before.get(part) != now[part]]
+    parts = {"mtrl_judge": "mtrl-judge", "code": "its code", "sources": "a benchmark", "processor": "the processor"}
+    return found + [f"{label} has changed" for part, label in parts.items() if before.get(part) != now[part]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +27,7 @@ _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS pictures (source BLOB PRIMARY KEY, path TEXT, pixels BLOB, perceptual BLOB, thumbnail BLOB,
-    problem TEXT) WITHOUT ROWID;
+    problem TEXT);
 DROP TABLE IF EXISTS rows; DROP TABLE IF EXISTS left_out; DROP TABLE IF EXISTS used;
 CREATE TABLE rows (number INTEGER PRIMARY KEY, split TEXT, task TEXT, label TEXT, unit TEXT,
     held BLOB, added BLOB, line TEXT);
@@ -119,8 +120,8 @@ class Workbench:
     def entries(self, split: str) -> list[Entry]:
         """The rows of a split in their order, but for added orders of pairs that the split itself holds."""
         return [
-            Entry(*row)
-            for row in self._db.execute(
+            Entry(number, sys.intern(task), sys.intern(label), unit)
+            for number, task, label, unit in self._db.execute(
                 "SELECT number, task, label, unit FROM rows AS a WHERE split = ? AND NOT EXISTS"
                 " (SELECT 1 FROM rows AS b WHERE b.held = a.added AND b.split = a.split) ORDER BY number",
                 [split],

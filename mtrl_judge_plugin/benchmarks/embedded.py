@@ -22,9 +22,9 @@ from mtrl_judge_plugin.tiny import BENCHMARK
 SPLITS = ("train", "validation", "test")
 TASKS = ("alignment", "safety", "quality", "digits", "photo_score", "pairwise")
 TERMS = (
-    "drawn scenes: MIT, made by this project; digits: scikit-learn's load_digits (Alpaydin and Kaynak, UCI), CC BY 4.0; "
-    "photographs: china.jpg (danielbuechele) and flower.jpg (vultilion), CC BY 2.0, from scikit-learn, the others "
-    "public domain or CC0, from scikit-image"
+    "drawn scenes: MIT, made by this project; digits: scikit-learn's load_digits (Alpaydin and Kaynak, UCI), "
+    "CC BY 4.0; photographs: china.jpg (danielbuechele) and flower.jpg (vultilion), CC BY 2.0, from scikit-learn, "
+    "the others public domain or CC0, from scikit-image"
 )
 
 
