@@ -84,6 +84,14 @@ def test_what_openrlhf_saves_becomes_a_folder_that_judges(checkpoint, tmp_path, 
     assert "vllm: not installed here, so not checked" in card or "vllm: version" in card
 
 
+@pytest.mark.vllm
+def test_vllm_loads_it_and_judges_too(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    assert run(checkpoint, tmp_path / "out") == 0
+    checks = json.loads((tmp_path / "out" / "export.json").read_text())["checks"]
+    assert checks["vllm"].endswith("judged one sample; the reply was well formed")
+
+
 def test_an_adapter_is_merged(tmp_path, no_check):
     from peft import LoraConfig, get_peft_model
 
