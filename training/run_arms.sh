@@ -16,8 +16,9 @@ pairwise=mtrl_judge_embedded_pairwise,mtrl_judge_higher_digit
 # What all arms share: the data, and a base that sees and knows every format, but not the pointwise tasks.
 mkdir -p "$work"
 exec 9> "$work/lock" && flock 9
-mtrl-judge prepare embedded --out "$work/data"
-mtrl-judge prepare embedded --tasks alignment,safety,quality,digits --mixing equal --out "$work/pointwise"
+[ -f "$work/data/manifest.json" ] || mtrl-judge prepare embedded --out "$work/data"
+[ -f "$work/pointwise/manifest.json" ] || mtrl-judge prepare embedded --tasks alignment,safety,quality,digits \
+    --mixing equal --out "$work/pointwise"
 [ -d "$work/unseen" ] || python -m $arms.make_data --prepared "$work/data" --out "$work"
 [ -f "$work/base/model.safetensors" ] || mtrl-judge sft --model "$judge" --data "$work/warmup" --out "$work/base" \
     --answer-only-share 0.5 --max-steps 120 --batch-size 32 --lr 3e-4 --seed 0
