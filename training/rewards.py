@@ -77,7 +77,8 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
         rows.append(earned._asdict() | {"unreadable": float(task is None)})
         own = {"share": 1.0, "accuracy": earned.accuracy, "format": earned.format}
         rows[-1] |= {f"{name}/{key}": value * (name == task) for name in TASKS for key, value in own.items()}
-    logs = dict(zip(rows[0], torch.tensor([[*row.values()] for row in rows]).unbind(1), strict=True))
+    # A tensor a column: Ray refuses to send columns of a common one, whose stride is not 1.
+    logs = {key: torch.tensor([row[key] for row in rows]) for key in rows[0]}
     return {"rewards": logs.pop("total"), "scores": logs["accuracy"], "extra_logs": logs}
 
 
