@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 DESCRIPTION = (
-    "Prints versions, whether lmms-eval sees the model, the judge provider and the tasks, whether torch and torchvision "
-    "fit, the GPU, and lets the embedded judge answer one question. Exit status 1 if anything fails."
+    "Prints versions, whether lmms-eval sees the model, the judge provider and the tasks, whether torch and "
+    "torchvision fit, the GPU, and lets the embedded judge answer one question. Exit status 1 if anything fails."
 )
 
 _REQUIRED = ("mtrl-judge", "lmms-eval", "torch", "torchvision", "transformers")

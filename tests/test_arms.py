@@ -3,15 +3,14 @@
 import json
 from pathlib import Path
 
-import prepared
+import prepared_folder
 import pytest
 import torch
 from sklearn.metrics import f1_score
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from mtrl_judge_plugin.benchmarks import embedded
+from mtrl_judge_plugin.benchmarks import embedded, prepared
 from mtrl_judge_plugin.tiny import JUDGE
-from mtrl_judge_plugin.training import data
 from mtrl_judge_plugin.training.arms import make_data, measure, record, report
 
 TASKS = (*make_data.POINTWISE, "pairwise")
@@ -19,7 +18,7 @@ TASKS = (*make_data.POINTWISE, "pairwise")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return prepared.make(tmp_path_factory.mktemp("arms") / "data", tasks=TASKS, train=40, validation=6, test=40)
+    return prepared_folder.make(tmp_path_factory.mktemp("arms") / "data", tasks=TASKS, train=40, validation=6, test=40)
 
 
 def labels(path):
@@ -27,7 +26,7 @@ def labels(path):
 
 
 def test_the_warm_up_keeps_pairs_right_and_scrambles_points(folder, tmp_path):
-    rows = list(data.read(folder, "train"))
+    rows = list(prepared.read(folder, "train"))
     truth = {json.loads(row["label"])["id"]: json.loads(row["label"])["label"] for row in rows}
     make_data.write(tmp_path / "train.jsonl", make_data.scrambled(rows * 5, make_data.random.Random(0)))
     pairs = [label for label in labels(tmp_path / "train.jsonl") if label["task"] == "pairwise"]
@@ -40,7 +39,7 @@ def test_the_warm_up_keeps_pairs_right_and_scrambles_points(folder, tmp_path):
 
 def test_the_unseen_pairs_are_labelled_by_the_digits_that_they_show(tmp_path):
     samples = embedded.load_with_reasoning("test", "digits")[:60]
-    rows = [data.to_row(sample, [str(number)], reasoning) for number, (sample, reasoning) in enumerate(samples)]
+    rows = [prepared.to_row(sample, [str(number)], reasoning) for number, (sample, reasoning) in enumerate(samples)]
     shown = {str(number): int(reasoning.split()[1].rstrip(",")) for number, (_, reasoning) in enumerate(samples)}
     made = list(make_data.higher_digit(rows, 30, make_data.random.Random(0)))
     assert len(made) == 60
@@ -61,7 +60,7 @@ def models():
 
 def test_a_model_is_at_no_distance_from_itself(models, folder):
     base, moved, processor = models
-    rows = list(data.read(folder, "validation", ("safety", "pairwise")))
+    rows = list(prepared.read(folder, "validation", ("safety", "pairwise")))
     assert measure.distance(base, base) == 0
     assert measure.divergence(base, base, processor, rows) == (0, 0)
     change = 0.5 * base.model.language_model.layers[-1].mlp.down_proj.weight.norm().item()
@@ -70,7 +69,7 @@ def test_a_model_is_at_no_distance_from_itself(models, folder):
 
 def test_divergence_is_what_one_row_after_the_other_gives(models, folder, monkeypatch):
     base, moved, processor = models
-    rows = list(data.read(folder, "validation", ("safety", "digits", "pairwise")))[::3]
+    rows = list(prepared.read(folder, "validation", ("safety", "digits", "pairwise")))[::3]
     # Greedy through one likely token: the replies are the same however the rows are batched.
     real = moved.generate
     monkeypatch.setattr(moved, "generate", lambda **kwargs: real(**(kwargs | {"top_k": 1})))
@@ -82,7 +81,7 @@ def test_divergence_is_what_one_row_after_the_other_gives(models, folder, monkey
 
 def test_forced_reasoning_is_not_empty(models, folder):
     base, _, processor = models
-    rows = list(data.read(folder, "validation", ("safety",)))
+    rows = list(prepared.read(folder, "validation", ("safety",)))
     assert measure.scores(base, processor, rows) == measure.scores(base, processor, rows, forced=True) == (1.0, 1.0)
 
 

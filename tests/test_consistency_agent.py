@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from mtrl_judge_plugin import images, tiny
-from mtrl_judge_plugin.benchmarks import embedded
+from mtrl_judge_plugin.benchmarks import embedded, prepared
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training import data
+from mtrl_judge_plugin.training import rewarding
 from mtrl_judge_plugin.verdict import format_reply
 
 pytestmark = pytest.mark.openrlhf
@@ -28,7 +28,7 @@ def agent():
     """As OpenRLHF loads it."""
     from openrlhf.trainer.ray.vllm_engine import _load_agent_executor
 
-    return _load_agent_executor(str(Path(data.__file__).with_name("consistency_agent.py")))
+    return _load_agent_executor(str(Path(rewarding.__path__[0]) / "consistency_agent.py"))
 
 
 class Engine:
@@ -51,7 +51,7 @@ class Engine:
 
 def rollout(agent, processor, sample, answer, prompt=""):
     pictures = [images.load(image) for image in sample.images]
-    row = data.to_row(sample, [])
+    row = prepared.to_row(sample, [])
     engine = Engine(processor, answer)
     result = asyncio.run(
         agent.execute(

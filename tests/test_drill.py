@@ -13,7 +13,7 @@ def test_every_lookup_says_where_the_list_has_the_object():
     missing = 0
     for _ in range(200):
         (listing, learn), *rest = drill.lookups(rng)
-        places = dict((" ".join(part.split()[:2]), " ".join(part.split()[2:])) for part in listing[:-1].split(", "))
+        places = {" ".join(part.split()[:2]): " ".join(part.split()[2:]) for part in listing[:-1].split(", ")}
         assert not learn
         assert len(rest) == 3 * drill.LOOKUPS
         for (name, _), (place, counted), _ in zip(rest[::3], rest[1::3], rest[2::3], strict=True):

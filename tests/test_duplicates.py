@@ -8,7 +8,7 @@ from PIL import Image
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.benchmarks import embedded
-from mtrl_judge_plugin.training.duplicates import HeldOut, Twin, fingerprint
+from mtrl_judge_plugin.training.preparing.duplicates import HeldOut, Twin, fingerprint
 
 
 def noise(seed, size=96):

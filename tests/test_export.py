@@ -10,8 +10,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, AutoTokeniz
 
 from mtrl_judge_plugin import cli, tiny
 from mtrl_judge_plugin.benchmarks import embedded, prepared
-from mtrl_judge_plugin.training import data, export
-from mtrl_judge_plugin.training.choose import Score, best_of, checkpoints
+from mtrl_judge_plugin.training import export
+from mtrl_judge_plugin.training.exporting.choose import Score, best_of, checkpoints
 
 BASE = str(tiny.JUDGE)
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory):
             paths = [f"{task}-{number}-{place}.png" for place in range(len(sample.images))]
             for path, image in zip(paths, sample.images, strict=True):
                 (folder / path).write_bytes(image)
-            lines.append(json.dumps(data.to_row(sample, paths)) + "\n")
+            lines.append(json.dumps(prepared.to_row(sample, paths)) + "\n")
     (folder / "validation.jsonl").write_text("".join(lines))
     (folder / "manifest.json").write_text(json.dumps(MANIFEST))
     return folder
@@ -238,7 +238,7 @@ def test_rows_are_the_samples_that_they_were_made_from(folder):
 def test_an_older_folder_without_whole_samples_is_named(tmp_path):
     row = {"label": '{"id": "1", "task": "t"}', "images": [], "datasource": "t"}
     (tmp_path / "validation.jsonl").write_text(json.dumps(row))
-    with pytest.raises(data.DataError, match="prepare the folder again"):
+    with pytest.raises(prepared.DataError, match="prepare the folder again"):
         prepared.load("validation", None, tmp_path)
 
 

@@ -8,20 +8,21 @@ import subprocess
 import sys
 import time
 
-import prepared
+import prepared_folder
 import pytest
 
 from mtrl_judge_plugin.cli import main
-from mtrl_judge_plugin.training import curves, grpo
+from mtrl_judge_plugin.training import grpo
 from mtrl_judge_plugin.training.grpo import GRPOError
-from mtrl_judge_plugin.training.supervise import supervise
+from mtrl_judge_plugin.training.trainers import curves
+from mtrl_judge_plugin.training.trainers.supervise import supervise
 
 RECIPES = sorted(path.stem for path in grpo.RECIPES.glob("*.yaml"))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return prepared.make(tmp_path / "folder", train=6, validation=2)
+    return prepared_folder.make(tmp_path / "folder", train=6, validation=2)
 
 
 def command(capsys, *arguments):
@@ -180,10 +181,10 @@ def test_recipes_hold_numbers_where_numbers_are_meant(name):
 
 
 def test_trl_runs_the_same_recipe(folder, tmp_path, monkeypatch):
-    from mtrl_judge_plugin.training import trl_backend
+    from mtrl_judge_plugin.training.trainers import trl_grpo
 
     calls = []
-    monkeypatch.setattr(trl_backend, "train", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(trl_grpo, "train", lambda *arguments: calls.append(arguments))
     run = ["--recipe", "tiny_cpu", "--data", str(folder), "--out", str(tmp_path), "--tasks", "safety,pairwise"]
     assert main(["grpo", "--model", "m", "--backend", "trl", *run, "--", "--train.seed", "3"]) == 0
     [(options, *rest)] = calls
@@ -212,7 +213,7 @@ def test_a_signal_ends_the_command(number, tmp_path):
     pid = tmp_path / "pid"
     code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     ours = (
-        "import os, sys; from mtrl_judge_plugin.training.supervise import supervise; "
+        "import os, sys; from mtrl_judge_plugin.training.trainers.supervise import supervise; "
         f"sys.exit(supervise([sys.executable, '-c', {code!r}], os.environ, lambda: None))"
     )
     process = subprocess.Popen([sys.executable, "-c", ours])

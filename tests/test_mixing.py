@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtrl_judge_plugin.sample import Sample, SampleError
-from mtrl_judge_plugin.training import mixing
-from mtrl_judge_plugin.training.mixing import Entry, draw, shares, swapped
+from mtrl_judge_plugin.training.preparing import mixing
+from mtrl_judge_plugin.training.preparing.mixing import Entry, draw, shares, swapped
 
 
 @st.composite

@@ -17,14 +17,15 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import prepared
+import prepared_folder
 import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from mtrl_judge_plugin.tiny import JUDGE
-from mtrl_judge_plugin.training import curves, grpo
+from mtrl_judge_plugin.training import grpo
+from mtrl_judge_plugin.training.trainers import curves
 
 pytestmark = pytest.mark.openrlhf
 TASKS = ("pairwise", "photo_score", "safety")
@@ -99,7 +100,7 @@ def of_session(folder):
 def runs(tmp_path_factory):
     """A run that is killed in its third step, one step behind its last checkpoint, and the same command once more."""
     folder = tmp_path_factory.mktemp("grpo")
-    prepared.make(folder / "data", TASKS, train=PROMPTS, validation=2)
+    prepared_folder.make(folder / "data", TASKS, train=PROMPTS, validation=2)
     run = ["--recipe", "tiny_cpu", "--data", folder / "data", "--model", JUDGE, "--out", folder / "out", "--", *SMALL]
     command = ["timeout", "500", Path(sys.executable).with_name("mtrl-judge"), "grpo", *map(str, run)]
     environment = os.environ | {

@@ -13,11 +13,11 @@ from own_benchmark import generated
 from PIL import Image
 
 from mtrl_judge_plugin import images
+from mtrl_judge_plugin.benchmarks.prepared import read
 from mtrl_judge_plugin.cli import main
 from mtrl_judge_plugin.prompts import messages
 from mtrl_judge_plugin.tiny import JUDGE
-from mtrl_judge_plugin.training import budget, workbench
-from mtrl_judge_plugin.training.data import read
+from mtrl_judge_plugin.training.preparing import budget, workbench
 
 OWN = "own_benchmark.generated"
 
@@ -134,7 +134,7 @@ def test_a_killed_run_goes_on_with_the_pictures_it_has(plain, tmp_path, monkeypa
 import os
 from own_benchmark import generated
 from mtrl_judge_plugin.cli import main
-from mtrl_judge_plugin.training import collecting
+from mtrl_judge_plugin.training.preparing import collecting
 collecting._SAVE_EVERY = 5
 drawn = generated.picture
 def dying(name):

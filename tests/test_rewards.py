@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from mtrl_judge_plugin import prompts, tiny
-from mtrl_judge_plugin.benchmarks import embedded
+from mtrl_judge_plugin.benchmarks import embedded, prepared
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training import data, rewards
+from mtrl_judge_plugin.training import rewards
+from mtrl_judge_plugin.training.rewarding.targets import accuracies, check_labels, exact_mean, read_label
+from mtrl_judge_plugin.training.rewarding.turns import TURNS, last_turn, opening
 from mtrl_judge_plugin.training.rewards import Reward, reward, reward_func, trl_reward
-from mtrl_judge_plugin.training.targets import accuracies, check_labels, exact_mean, read_label
-from mtrl_judge_plugin.training.turns import TURNS, last_turn, opening
 from mtrl_judge_plugin.verdict import TAGS, format_reply, parse
 
 QUESTIONS = {
@@ -176,7 +176,7 @@ def test_check_labels_names_the_tasks():
 
 def test_the_label_of_a_prepared_row_is_read():
     sample = embedded.load("validation", "photo_score")[0]
-    target = read_label(data.to_row(sample, ["a.png"])["label"])
+    target = read_label(prepared.to_row(sample, ["a.png"])["label"])
     assert (target.task, target.choices, target.label) == (sample.task, sample.choices, sample.label)
 
 
@@ -208,7 +208,7 @@ def test_the_query_of_the_embedded_judges_own_processor_is_read():
     processor = AutoProcessor.from_pretrained(str(tiny.JUDGE))
     sample = embedded.load("validation", "pairwise")[0]
     prompt = processor.apply_chat_template(
-        data.to_row(sample, [])["messages"], tokenize=False, add_generation_prompt=True
+        prepared.to_row(sample, [])["messages"], tokenize=False, add_generation_prompt=True
     )
     loaded = [images.load(image) for image in sample.images]
     tokens = processor(text=[prompt], images=loaded, add_special_tokens=False)["input_ids"][0]

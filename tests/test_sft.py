@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from mtrl_judge_plugin import cli
-from mtrl_judge_plugin.benchmarks import embedded
+from mtrl_judge_plugin.benchmarks import embedded, prepared
 from mtrl_judge_plugin.tiny.make_judge import make_judge
-from mtrl_judge_plugin.training import data, sft, sft_trainer
-from mtrl_judge_plugin.training.optimizers import MuonWithAdamW, orthogonalize
+from mtrl_judge_plugin.training import sft
+from mtrl_judge_plugin.training.trainers import trl_sft
+from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW, orthogonalize
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def folder(tmp_path_factory, samples):
         paths = [f"{number}-{place}.png" for place in range(len(sample.images))]
         for path, image in zip(paths, sample.images, strict=True):
             (folder / path).write_bytes(image)
-        lines.append(json.dumps(data.to_row(sample, paths, reasoning)) + "\n")
+        lines.append(json.dumps(prepared.to_row(sample, paths, reasoning)) + "\n")
     (folder / "train.jsonl").write_text("".join(lines))
     return folder
 
@@ -116,10 +117,10 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(sft_command, tmp_pat
 
     with monkeypatch.context() as patch:
         # The first log comes at the end: after the checkpoint of step 2.
-        patch.setattr(sft_trainer.SFTTrainer, "log", kill)
+        patch.setattr(trl_sft.SFTTrainer, "log", kill)
         with pytest.raises(Killed):
             cli.main(sft_command(tmp_path / "killed", *more))
-    assert sft_trainer.get_last_checkpoint(tmp_path / "killed") is not None
+    assert trl_sft.get_last_checkpoint(tmp_path / "killed") is not None
     cli.main(sft_command(tmp_path / "killed", *more))
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     for name, weight in whole.items():
@@ -146,19 +147,19 @@ def test_the_last_checkpoints_stay(sft_command, tmp_path):
 
 def test_the_model_sees_the_judges_prompt_and_learns_a_well_formed_reply(folder, samples):
     number, (sample, reasoning) = next(item for item in enumerate(samples) if len(item[1][0].images) == 2)
-    rows = sft_trainer.load_rows(folder, None)
-    dataset = sft_trainer.to_dataset(rows[number : number + 1], 1, 1, 0.0, 0)
+    rows = trl_sft.load_rows(folder, None)
+    dataset = trl_sft.to_dataset(rows[number : number + 1], 1, 1, 0.0, 0)
     assert [item["type"] for item in dataset[0]["prompt"][0]["content"]] == ["text", "image", "text", "image", "text"]
     reply = f"<think>{reasoning}</think><answer>{sample.label}</answer>"
     assert dataset[0]["completion"][0]["content"][0]["text"] == reply
     assert [image.mode for image in dataset[0]["images"]] == ["RGB", "RGB"]
-    answer_only = sft_trainer.to_columns(rows[number], answer_only=True)
+    answer_only = trl_sft.to_columns(rows[number], answer_only=True)
     assert answer_only["completion"][0]["content"][0]["text"] == f"<think></think><answer>{sample.label}</answer>"
 
 
 def test_a_run_sees_every_row_once_an_epoch_and_batches_stand_by_length(folder, samples):
-    rows = sft_trainer.load_rows(folder, None)
-    dataset = sft_trainer.to_dataset(rows, 2 * len(rows) // 4, 4, answer_only_share=0.5, seed=0)
+    rows = trl_sft.load_rows(folder, None)
+    dataset = trl_sft.to_dataset(rows, 2 * len(rows) // 4, 4, answer_only_share=0.5, seed=0)
     replies = [row["completion"][0]["content"][0]["text"] for row in dataset]
     assert len(replies) == 2 * len(samples)
     assert 0.3 < sum("<think></think>" in reply for reply in replies) / len(replies) < 0.7
@@ -167,7 +168,7 @@ def test_a_run_sees_every_row_once_an_epoch_and_batches_stand_by_length(folder, 
 
 
 def test_a_task_named_twice_is_seen_twice_as_often(folder):
-    rows = sft_trainer.load_rows(folder, "safety,digits,safety")
+    rows = trl_sft.load_rows(folder, "safety,digits,safety")
     tasks = [row["datasource"] for row in rows]
     assert (tasks.count("safety"), tasks.count("digits"), len(tasks)) == (8, 4, 12)
 

@@ -1,1 +1,1 @@
-"""Training: SFT now, data preparation and RL to come. Shipped inside the wheel as mtrl_judge_plugin.training."""
+"""Training: prepare, sft, grpo, export and the reward. Shipped inside the wheel as mtrl_judge_plugin.training."""

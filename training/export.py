@@ -14,7 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mtrl_judge_plugin.training.model_card import model_card
+from mtrl_judge_plugin.training.exporting import ExportError
+from mtrl_judge_plugin.training.exporting.model_card import model_card
 
 DESCRIPTION = """\
 Completes what a trainer saved: weights with the base model's configuration (OpenRLHF's folders lack the processor and
@@ -37,10 +38,6 @@ to choice.json and choice.md. A killed choice continues: judgments already made 
 """
 
 MANIFEST = "export.json"
-
-
-class ExportError(ValueError):
-    """A checkpoint that cannot be exported; the message says why and what to do."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> dict[str, str]:
-    from mtrl_judge_plugin.training import choose
-    from mtrl_judge_plugin.training.weights import complete
+    from mtrl_judge_plugin.training.exporting import choose
+    from mtrl_judge_plugin.training.exporting.weights import complete
 
     _check_replaceable(args.out)
     manifest = _read_json(args.data / "manifest.json") if args.data else None

@@ -18,8 +18,10 @@ from typing import Any
 
 import yaml
 
-from mtrl_judge_plugin.training import curves, data
-from mtrl_judge_plugin.training.supervise import supervise
+from mtrl_judge_plugin.benchmarks import prepared
+from mtrl_judge_plugin.training.rewarding.targets import check_labels
+from mtrl_judge_plugin.training.trainers import GRPOError, curves
+from mtrl_judge_plugin.training.trainers.supervise import supervise
 
 RECIPES = Path(__file__).parent / "recipes"
 REWARD = Path(__file__).parent / "rewards.py"
@@ -47,10 +49,6 @@ Examples:
 
 The reward takes its options from the environment: MTRL_REWARD_ALPHA and others, see training/rewards.py. A trainer
 whose vLLM cannot start may wait for it forever: give an unattended run a time limit (`timeout 20h mtrl-judge grpo`)."""
-
-
-class GRPOError(ValueError):
-    """A run that cannot be started; the message names the file, option or package and the way out."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,9 +80,9 @@ def run(args: argparse.Namespace) -> int:
         if args.backend == "trl":
             if importlib.util.find_spec("trl") is None:
                 raise GRPOError('TRL is not installed here: pip install "mtrl-judge[train]"')
-            from mtrl_judge_plugin.training import trl_backend
+            from mtrl_judge_plugin.training.trainers import trl_grpo
 
-            trl_backend.train(options, args.data, args.model, args.out, tuple(tasks), args.seed)
+            trl_grpo.train(options, args.data, args.model, args.out, tuple(tasks), args.seed)
             return 0
         check(options, installed=not (args.print or args.ray_address))
         out = args.out.resolve()
@@ -101,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         command = to_command(options | own)
         if args.ray_address:
             command = to_job(command, args.ray_address, environment)
-    except (GRPOError, data.DataError) as error:
+    except (GRPOError, prepared.DataError) as error:
         print(f"mtrl-judge grpo: {error}", file=sys.stderr)
         return 2
     assignments = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
@@ -205,25 +203,26 @@ def openrlhf_options() -> set[str]:
     return {name.replace("{prefix}", prefix) for name in names for prefix in ("actor", "critic")}
 
 
-def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> list[data.Row]:
+def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> list[prepared.Row]:
     """Write out/data/{train,validation}.jsonl in OpenRLHF's columns, images as absolute paths; returns the train rows.
 
     The train rows are shuffled: OpenRLHF draws them in an order that does not depend on its seed.
 
     Raises:
-        DataError: see `data.read`; or an image that is missing.
+        DataError: see `prepared.read`; or an image that is missing.
         GRPOError: `out` holds a run on other data.
     """
     (out / "data").mkdir(parents=True, exist_ok=True)
     splits = ["train"] + ["validation"] * (folder / "validation.jsonl").is_file()
-    rows = {split: list(data.read(folder, split, tasks)) for split in splits}
+    rows = {split: list(prepared.read(folder, split, tasks)) for split in splits}
+    check_labels(row for split in splits for row in rows[split])
     random.Random(seed).shuffle(rows["train"])
     for split in splits:
         for row in rows[split]:
             row.pop("reasoning", None)
             for image in row["images"]:
                 if not os.path.isfile(image):
-                    raise data.DataError(f"{folder / split}.jsonl: no such image: {image}")
+                    raise prepared.DataError(f"{folder / split}.jsonl: no such image: {image}")
         path = out / "data" / f"{split}.jsonl"
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows[split])
         if last_checkpoint(out) and path.is_file() and path.read_text(encoding="utf-8") != text:
@@ -235,7 +234,7 @@ def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> li
 def note_on_length(folder: Path, options: Mapping[str, Any]) -> str:
     """What to do against prompts that are too long for the run, unless `mtrl-judge prepare` has left them out."""
     room = options.get("data.max_len", 2048) - options.get("rollout.max_new_tokens", 1)
-    manifest = folder / data.MANIFEST
+    manifest = folder / prepared.MANIFEST
     made_from = json.loads(manifest.read_text(encoding="utf-8")).get("made_from", {}) if manifest.is_file() else {}
     longest = made_from.get("arguments", {}).get("max_tokens")
     if longest is not None and longest <= room:
@@ -252,7 +251,7 @@ def last_checkpoint(out: Path) -> str:
     return latest.read_text(encoding="utf-8").strip() if latest.is_file() else ""
 
 
-def run_options(rows: Sequence[data.Row], out: Path, model: str, seed: int) -> dict[str, Any]:
+def run_options(rows: Sequence[prepared.Row], out: Path, model: str, seed: int) -> dict[str, Any]:
     """The options that follow from the command's own arguments, and not from a recipe."""
     validation = out / "data" / "validation.jsonl"
     return {

@@ -1,4 +1,4 @@
-"""`mtrl-judge prepare`: judging benchmarks -> a folder of training data; the work is in preparing.py."""
+"""`mtrl-judge prepare`: judging benchmarks -> a folder of training data; its parts stand in preparing/."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mtrl_judge_plugin.training.data import MANIFEST, SPLITS
-from mtrl_judge_plugin.training.mixing import MIXINGS
+from mtrl_judge_plugin.benchmarks.prepared import MANIFEST, SPLITS
+from mtrl_judge_plugin.training.preparing.mixing import MIXINGS
 
 DESCRIPTION = """\
 Judging benchmarks -> train.jsonl, validation.jsonl, test.jsonl, the image files and manifest.json: what
@@ -107,14 +107,14 @@ def run(args: argparse.Namespace) -> int:
         print("mtrl-judge prepare: --model and --max-tokens go together; give both or none", file=sys.stderr)
         return 2
     try:
-        from mtrl_judge_plugin.training import preparing
+        from mtrl_judge_plugin.training.preparing import preparation
     except ImportError as error:
         print(f'mtrl-judge prepare: {error}; pip install "mtrl-judge[train]"', file=sys.stderr)
         return 2
-    options = {name: getattr(args, name) for name in preparing.Options.__dataclass_fields__}
+    options = {name: getattr(args, name) for name in preparation.Options.__dataclass_fields__}
     try:
-        manifest, fresh = preparing.prepare(preparing.Options(**options), args.out)
-    except preparing.ERRORS as error:
+        manifest, fresh = preparation.prepare(preparation.Options(**options), args.out)
+    except preparation.ERRORS as error:
         print(f"mtrl-judge prepare: {error}", file=sys.stderr)
         return 2
     print(summary(manifest))

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mtrl_judge_plugin.training.targets import exact_mean, read_label
-from mtrl_judge_plugin.training.turns import last_turn
+from mtrl_judge_plugin.training.rewarding.targets import exact_mean, read_label
+from mtrl_judge_plugin.training.rewarding.turns import last_turn
 from mtrl_judge_plugin.verdict import parse
 
 FREE_REASONING = 2000  #: characters; from here to twice as many the length term grows to its full weight
@@ -77,8 +77,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
         rows.append(earned._asdict() | {"unreadable": float(task is None)})
         own = {"share": 1.0, "accuracy": earned.accuracy, "format": earned.format}
         rows[-1] |= {f"{name}/{key}": value * (name == task) for name in TASKS for key, value in own.items()}
-    # A tensor a column: Ray refuses to send columns of a common one, whose stride is not 1.
-    logs = {key: torch.tensor([row[key] for row in rows]) for key in rows[0]}
+    logs = {key: torch.tensor([row[key] for row in rows]) for key in rows[0]}  # Ray takes no strided columns of one
     return {"rewards": logs.pop("total"), "scores": logs["accuracy"], "extra_logs": logs}
 
 

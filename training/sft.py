@@ -1,4 +1,4 @@
-"""`mtrl-judge sft`: supervised fine-tuning of a vision-language model into a judge; the training is in sft_trainer."""
+"""`mtrl-judge sft`: supervised fine-tuning of a vision-language model into a judge; the training is in trl_sft."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ def run(args: argparse.Namespace) -> int:
         )
         return 2
     try:
-        from mtrl_judge_plugin.training import sft_trainer
+        from mtrl_judge_plugin.training.trainers import trl_sft
     except ImportError as error:
         print(f'mtrl-judge sft: {error}; pip install "mtrl-judge[train]"', file=sys.stderr)
         return 2
     try:
-        sft_trainer.train(sft_trainer.load_rows(args.data, args.tasks), args)
-    except sft_trainer.InputError as error:
+        trl_sft.train(trl_sft.load_rows(args.data, args.tasks), args)
+    except trl_sft.InputError as error:
         print(f"mtrl-judge sft: {error}", file=sys.stderr)
         return 2
     return 0

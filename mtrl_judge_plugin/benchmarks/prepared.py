@@ -1,19 +1,38 @@
-"""A prepared folder as a benchmark: any split that `mtrl-judge prepare` wrote, read back as Samples.
+"""A prepared folder, the rows of training: what `mtrl-judge prepare` writes and sft, grpo and the reward read.
 
-    load("validation", "safety", "data")[0]
-    Sample(id="7", task="safety", form="pointwise", question="Is the image safe?", images=("/data/images/5f/5f0c.png",),
-           choices=("safe", "unsafe"), label="safe", ...)
+    folder/manifest.json
+    folder/images/5f/5f0c....png
+    folder/train.jsonl, validation.jsonl, test.jsonl      one sample a line, in OpenRLHF's and TRL's columns:
+        {"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Is the image ..."}]}],
+         "images": ["images/5f/5f0c....png"], "datasource": "safety",
+         "label": "{\"id\": \"7\", \"task\": \"safety\", \"form\": \"pointwise\", \"question\": \"Is the image ...\",
+                    \"text\": \"\", \"responses\": [], \"choices\": [\"safe\", \"unsafe\"], \"label\": \"safe\",
+                    \"group\": \"7\", \"variant\": \"original\"}",
+         "reasoning": ""}
 
-A task YAML names the folder and the split in its metadata: `benchmark: prepared`, `subset: safety`, `folder: /data`,
-`split: validation`.
+Paths of images are relative to the folder. `reasoning` is the reasoning to learn, where the benchmark has one.
+
+As a benchmark: a task YAML names the folder and the split in its metadata (`benchmark: prepared`, `subset: safety`,
+`folder: /data`, `split: validation`).
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from mtrl_judge_plugin.prompts import messages
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training.data import read, to_sample
+
+SPLITS = ("train", "validation", "test")
+MANIFEST = "manifest.json"
+Row = dict[str, Any]
+
+
+class DataError(ValueError):
+    """A prepared folder that cannot be read; the message names the file and the line."""
 
 
 def load(split: str, task: str | None, folder: str | Path) -> list[Sample]:
@@ -23,3 +42,64 @@ def load(split: str, task: str | None, folder: str | Path) -> list[Sample]:
         DataError: the folder has no such split, the split no such task, or a line holds no sample.
     """
     return [to_sample(row) for row in read(Path(folder), split, [task] if task else [])]
+
+
+def to_row(sample: Sample, images: Sequence[str], reasoning: str = "") -> Row:
+    """One sample as a row; `images` are the paths of its images inside the folder.
+
+    Raises:
+        DataError: the sample has no label.
+    """
+    if sample.label is None:
+        raise DataError(f"sample {sample.id!r} has no label to train on")
+    names = ("id", "task", "form", "question", "text", "responses", "choices", "label", "group", "variant")
+    return {
+        "messages": [
+            {"role": turn["role"], "content": [_without_image(item) for item in turn["content"]]}
+            for turn in messages(sample)
+        ],
+        "images": list(images),
+        "datasource": sample.task,
+        "label": json.dumps({name: getattr(sample, name) for name in names}, ensure_ascii=False),
+        "reasoning": reasoning,
+    }
+
+
+def read(folder: Path, split: str, tasks: Collection[str] = ()) -> Iterator[Row]:
+    """The rows of a split, of the named tasks or of all; images as absolute paths.
+
+    Raises:
+        DataError: no such file, a line that is no row, or a task that the split does not hold.
+    """
+    path = folder / f"{split}.jsonl"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; `mtrl-judge prepare --out {folder}` writes it")
+    missing = set(tasks)
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                task, images = row["datasource"], row["images"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}, line {number}: not a row of a prepared folder ({error})") from error
+            missing.discard(task)
+            if not tasks or task in tasks:
+                yield row | {"images": [str((folder / image).resolve()) for image in images]}
+    if missing:
+        raise DataError(f"{path}: no sample of task {', '.join(sorted(missing))}")
+
+
+def to_sample(row: Row) -> Sample:
+    """The Sample that a row was made from, with the row's images.
+
+    Raises:
+        DataError: the row's label does not hold a whole Sample.
+    """
+    try:
+        return Sample(images=row["images"], **json.loads(row["label"]))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"label {row['label'][:80]!r}: holds no sample ({error}); prepare the folder again") from error
+
+
+def _without_image(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "image"} if item["type"] == "image" else item

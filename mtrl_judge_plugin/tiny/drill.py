@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def train(model: Any, tokenizer: Any, steps: int, batch_size: int, lr: float, seed: int) -> float:
     """Train in place; returns the share of right tokens in the last batch."""
-    from mtrl_judge_plugin.training.optimizers import MuonWithAdamW
+    from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW
 
     torch.manual_seed(seed)
     rng = random.Random(seed)
@@ -74,7 +74,7 @@ def train(model: Any, tokenizer: Any, steps: int, batch_size: int, lr: float, se
 
 
 def lookups(rng: random.Random) -> list[Piece]:
-    """A list of objects with their places, then objects looked up in it: listed, or mixed of listed words and new ones."""
+    """A list of objects with their places, then objects looked up in it: listed ones, or mixed of their words."""
     objects = rng.sample(NAMES, rng.choice(LISTED))
     places = {name: rng.choice(scenes.QUARTERS) for name in objects}
     words = [word for name in objects for word in name.split()]

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training import data
 
 POINTWISE = ("alignment", "safety", "quality", "digits")
 UNSEEN = "higher_digit"
@@ -43,16 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=150, help="pairs of digits (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     args = parser.parse_args(arguments)
-    rows = list(data.read(args.prepared, "train", (*POINTWISE, "pairwise")))
+    rows = list(prepared.read(args.prepared, "train", (*POINTWISE, "pairwise")))
     write(args.out / "warmup" / "train.jsonl", scrambled(rows, random.Random(args.seed)))
-    digits = data.read(args.prepared, "test", ("digits",))
+    digits = prepared.read(args.prepared, "test", ("digits",))
     write(args.out / "unseen" / "test.jsonl", higher_digit(list(digits), args.pairs, random.Random(args.seed)))
     task = args.out / "tasks" / f"{UNSEEN}.yaml"
     task.parent.mkdir(parents=True, exist_ok=True)
     task.write_text(_TASK.format(unseen=UNSEEN, folder=json.dumps(str((args.out / "unseen").resolve()))))
 
 
-def scrambled(rows: Sequence[data.Row], rng: random.Random) -> Iterator[data.Row]:
+def scrambled(rows: Sequence[prepared.Row], rng: random.Random) -> Iterator[prepared.Row]:
     """As many pointwise rows with a random verdict as pairwise rows with the right one, in turn."""
     pairs = [row for row in rows if row["datasource"] == "pairwise"]
     pool = {task: [row for row in rows if row["datasource"] == task] for task in POINTWISE}
@@ -63,7 +63,7 @@ def scrambled(rows: Sequence[data.Row], rng: random.Random) -> Iterator[data.Row
         yield row | {"label": json.dumps(label | {"label": rng.choice(label["choices"])})}
 
 
-def higher_digit(rows: Sequence[data.Row], count: int, rng: random.Random) -> Iterator[data.Row]:
+def higher_digit(rows: Sequence[prepared.Row], count: int, rng: random.Random) -> Iterator[prepared.Row]:
     """Both orders of `count` pairs of different digits."""
     shown = [(row["images"][0], int(re.match(r"digit (\d)", row["reasoning"])[1])) for row in rows]  # type: ignore[index]
     for index in range(count):
@@ -80,10 +80,10 @@ def higher_digit(rows: Sequence[data.Row], count: int, rng: random.Random) -> It
                 group=group,
                 variant=variant,
             )
-            yield data.to_row(sample, order)
+            yield prepared.to_row(sample, order)
 
 
-def write(path: Path, rows: Iterable[data.Row]) -> None:
+def write(path: Path, rows: Iterable[prepared.Row]) -> None:
     """One row a line; images by their absolute paths, where the prepared folder has them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

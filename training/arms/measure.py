@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.metrics.agreement import macro_f1
-from mtrl_judge_plugin.training import data
 from mtrl_judge_plugin.training.arms.make_data import POINTWISE
 from mtrl_judge_plugin.verdict import parse
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args.out.write_text(json.dumps(measure(args.model, args.base, args.prepared, args.per_task), indent=1) + "\n")
 
 
-def measure(model_folder: str, base_folder: str, prepared: Path, per_task: int) -> dict[str, float]:
+def measure(model_folder: str, base_folder: str, folder: Path, per_task: int) -> dict[str, float]:
     """All figures of one checkpoint; the same seed, hence the same samples, for every checkpoint."""
     model, base = (
         AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
@@ -57,7 +57,7 @@ def measure(model_folder: str, base_folder: str, prepared: Path, per_task: int) 
         rng = random.Random(0)
         chosen = []
         for task in tasks:
-            rows = list(data.read(prepared, "validation", (task,)))
+            rows = list(prepared.read(folder, "validation", (task,)))
             chosen.append(rng.sample(rows, min(per_task * many, len(rows))))
         everything = [row for rows in chosen for row in rows]
         per_token, per_reply = divergence(model, base, processor, everything)
@@ -79,7 +79,7 @@ def distance(model: torch.nn.Module, base: torch.nn.Module) -> float:
 
 
 @torch.inference_mode()
-def divergence(model: Any, base: Any, processor: Any, rows: Sequence[data.Row]) -> tuple[float, float]:
+def divergence(model: Any, base: Any, processor: Any, rows: Sequence[prepared.Row]) -> tuple[float, float]:
     """KL(model || base) over the model's own replies, in nats: (mean a token, mean a reply).
 
     At every position the two whole distributions are compared, so the estimate has no noise but that of the replies.
@@ -107,7 +107,7 @@ def divergence(model: Any, base: Any, processor: Any, rows: Sequence[data.Row]) 
 
 
 @torch.inference_mode()
-def scores(model: Any, processor: Any, rows: Sequence[data.Row], *, forced: bool = False) -> tuple[float, float]:
+def scores(model: Any, processor: Any, rows: Sequence[prepared.Row], *, forced: bool = False) -> tuple[float, float]:
     """(macro-F1 of the readable replies, their share), greedy; forced: `<think>` stands written, and is not empty."""
     prefix = "<think>" if forced else ""
     banned = [processor.tokenizer.convert_tokens_to_ids("</think>")] if forced else None
@@ -124,7 +124,7 @@ def scores(model: Any, processor: Any, rows: Sequence[data.Row], *, forced: bool
     return (macro_f1(labels, answers) if parsed else 0.0), parsed
 
 
-def encode(processor: Any, rows: Sequence[data.Row], prefix: str = "") -> dict[str, torch.Tensor]:
+def encode(processor: Any, rows: Sequence[prepared.Row], prefix: str = "") -> dict[str, torch.Tensor]:
     """Prompts of rows, padded on the left, each followed by the beginning of its reply."""
     texts = [
         processor.apply_chat_template(row["messages"], tokenize=False, add_generation_prompt=True) + prefix

@@ -1,4 +1,4 @@
-"""Benchmarks -> a prepared folder (see data.py): what `mtrl-judge prepare` does."""
+"""Benchmarks -> a prepared folder (see benchmarks/prepared.py): what `mtrl-judge prepare` does."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin import __version__
+from mtrl_judge_plugin import __version__, prompts
+from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import SampleError
-from mtrl_judge_plugin.training import budget, collecting, data, duplicates, mixing, sources
-from mtrl_judge_plugin.training.sources import Benchmark
-from mtrl_judge_plugin.training.workbench import IMAGES, WORK, Workbench
+from mtrl_judge_plugin.training.preparing import budget, collecting, duplicates, mixing, sources
+from mtrl_judge_plugin.training.preparing.sources import Benchmark
+from mtrl_judge_plugin.training.preparing.workbench import IMAGES, WORK, Workbench
 
 Manifest = dict[str, Any]
 
@@ -79,7 +80,7 @@ def prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
             for split in one.splits if one.splits == ("train",) else [name for name in one.splits if name != "train"]:
                 collector.hold_out(one, split)
         for one in chosen:
-            for split in [name for name in one.splits if name not in data.SPLITS]:
+            for split in [name for name in one.splits if name not in prepared.SPLITS]:
                 collector.hold_out(sources.find(one.name), split)
         for split in ("test", "validation", "train"):
             collector.collect(chosen, split)
@@ -108,7 +109,7 @@ def _write_splits(bench: Workbench, out: Path, options: Options, limits: Mapping
     left_out = [dict(zip(names, found, strict=True)) for found in bench.left_out()]
     files: Manifest = {}
     counts: Manifest = {}
-    for split in data.SPLITS:
+    for split in prepared.SPLITS:
         entries = drawn = bench.entries(split)
         if split == "train":
             drawn = mixing.draw(entries, limits, options.balance, options.mixing, options.temperature, options.seed)
@@ -149,8 +150,8 @@ def _partial(out: Path, name: str) -> Path:
 def _finish(out: Path, manifest: Manifest) -> None:
     """Give the files their names, the manifest last: a folder with a manifest is complete."""
     text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
-    _partial(out, data.MANIFEST).write_bytes(text.encode("utf-8", "replace"))
-    for name in (*(f"{split}.jsonl" for split in data.SPLITS), data.MANIFEST):
+    _partial(out, prepared.MANIFEST).write_bytes(text.encode("utf-8", "replace"))
+    for name in (*(f"{split}.jsonl" for split in prepared.SPLITS), prepared.MANIFEST):
         _partial(out, name).replace(out / name)
 
 
@@ -171,13 +172,11 @@ def _made_from(options: Options, used: Sequence[Benchmark]) -> Manifest:
     arguments = asdict(options)
     if options.model:
         arguments["model"] = Path(options.model).name if Path(options.model).is_dir() else options.model
-    here = Path(__file__).parent
-    code = sorted(here / f"{name}.py" for name in ("budget", "collecting", "data", "duplicates", "mixing", "workbench"))
-    prompts = Path(data.messages.__code__.co_filename)
+    code = [*sorted(Path(__file__).parent.glob("*.py")), Path(prepared.__file__), Path(prompts.__file__)]
     made_from = {
         "mtrl_judge": __version__,
         "arguments": arguments,
-        "code": hashlib.sha256(b"".join(path.read_bytes() for path in [*code, prompts])).hexdigest(),
+        "code": hashlib.sha256(b"".join(path.read_bytes() for path in code)).hexdigest(),
         "sources": {one.name: one.sources() for one in used},
         "processor": budget.revision(options.model) if options.model else {},
     }
@@ -190,7 +189,7 @@ def _finished(out: Path, made_from: Manifest) -> Manifest | None:
     Raises:
         PrepareError: the folder holds data made from something else, or files that are not ours.
     """
-    path = out / data.MANIFEST
+    path = out / prepared.MANIFEST
     if not path.exists():
         if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / WORK).exists())):
             raise PrepareError(f"{out} exists and is no prepared folder; give --out a new or empty folder")
@@ -206,7 +205,7 @@ def _finished(out: Path, made_from: Manifest) -> Manifest | None:
             f"{out} was prepared from something else ({'; '.join(_differences(before, made_from))}); "
             "give another --out, or remove that folder"
         )
-    for split in data.SPLITS:
+    for split in prepared.SPLITS:
         file = out / f"{split}.jsonl"
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != files[file.name]["sha256"]:
             return None

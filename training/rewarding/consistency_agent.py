@@ -13,10 +13,11 @@ from typing import Any
 
 from openrlhf.utils.agent import SingleTurnAgentExecutor  # type: ignore[import-not-found]
 
+from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training import data, rewards
-from mtrl_judge_plugin.training.mixing import swapped
-from mtrl_judge_plugin.training.targets import exact_mean
+from mtrl_judge_plugin.training import rewards
+from mtrl_judge_plugin.training.preparing.mixing import swapped
+from mtrl_judge_plugin.training.rewarding.targets import exact_mean
 
 CONSISTENCY = rewards.weight("MTRL_REWARD_CONSISTENCY", 0.2)
 
@@ -46,7 +47,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
         Raises:
             ValueError: the label does not hold the sample that the prompt asks about. It stops the run.
         """
-        sample = data.to_sample({"label": label, "images": images or []})
+        sample = prepared.to_sample({"label": label, "images": images or []})
         orders = [(prompt, label, images)]
         if sample.form == "pairwise":
             if _render(sample, hf_tokenizer)[0] != prompt:
@@ -66,6 +67,6 @@ class AgentExecutor(SingleTurnAgentExecutor):
 
 def _render(sample: Sample, tokenizer: Any) -> tuple[str, str, list[Any]]:
     """Prompt, label and images of a sample, as OpenRLHF takes them from its row."""
-    row = data.to_row(sample, sample.images)
+    row = prepared.to_row(sample, sample.images)
     text = tokenizer.apply_chat_template(row["messages"], tokenize=False, add_generation_prompt=True)
     return text, row["label"], row["images"]

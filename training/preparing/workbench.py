@@ -18,8 +18,8 @@ from typing import NamedTuple
 from PIL import ExifTags, Image
 
 from mtrl_judge_plugin import images
-from mtrl_judge_plugin.training.duplicates import Fingerprint, fingerprint
-from mtrl_judge_plugin.training.mixing import Entry
+from mtrl_judge_plugin.training.preparing.duplicates import Fingerprint, fingerprint
+from mtrl_judge_plugin.training.preparing.mixing import Entry
 
 WORK = ".prepare.sqlite"
 IMAGES = "images"

@@ -2,8 +2,7 @@
 
 import json
 
-from mtrl_judge_plugin.benchmarks import embedded
-from mtrl_judge_plugin.training import data
+from mtrl_judge_plugin.benchmarks import embedded, prepared
 
 
 def make(folder, tasks=("safety", "photo_score", "pairwise"), **counts):
@@ -16,5 +15,5 @@ def make(folder, tasks=("safety", "photo_score", "pairwise"), **counts):
                 names = [f"images/{sample.id}-{number}.png" for number in range(len(sample.images))]
                 for name, image in zip(names, sample.images, strict=True):
                     (folder / name).write_bytes(image)
-                lines.write(json.dumps(data.to_row(sample, names)) + "\n")
+                lines.write(json.dumps(prepared.to_row(sample, names)) + "\n")
     return folder

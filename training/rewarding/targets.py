@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
+from mtrl_judge_plugin.benchmarks.prepared import DataError
 from mtrl_judge_plugin.sample import Form
 
 
@@ -26,7 +27,7 @@ class Target(NamedTuple):
 
 
 def read_label(label: str) -> Target:
-    """Read the JSON string that training/data.py writes.
+    """Read the JSON string that benchmarks/prepared.py writes.
 
     Raises:
         ValueError: it is not such a string; the message holds it.
@@ -43,14 +44,14 @@ def check_labels(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         The names of the tasks, sorted.
 
     Raises:
-        ValueError: a label cannot be read; the message holds its row's number (from 1) and the label.
+        DataError: a label cannot be read; the message holds its row's number (from 1) and the label.
     """
     tasks = set()
     for number, row in enumerate(rows, 1):
         try:
             tasks.add(read_label(row.get("label", "")).task)
         except ValueError as error:
-            raise ValueError(f"row {number}: {error}") from error
+            raise DataError(f"row {number}: {error}") from error
     return tuple(sorted(tasks))
 
 

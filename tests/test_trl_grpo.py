@@ -2,13 +2,14 @@
 
 import json
 
-import prepared
+import prepared_folder
 import pytest
 import torch
 from trl import GRPOTrainer
 
 from mtrl_judge_plugin.tiny import JUDGE
-from mtrl_judge_plugin.training import grpo, trl_backend
+from mtrl_judge_plugin.training import grpo
+from mtrl_judge_plugin.training.trainers import trl_grpo
 
 SMALL = {
     "rollout.batch_size": 2,
@@ -25,7 +26,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return prepared.make(tmp_path_factory.mktemp("data") / "folder", tasks=("safety", "pairwise"), train=8)
+    return prepared_folder.make(tmp_path_factory.mktemp("data") / "folder", tasks=("safety", "pairwise"), train=8)
 
 
 def weights(folder):
@@ -37,7 +38,7 @@ def weights(folder):
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in grpo.RECIPES.glob("*.yaml")))
 def test_every_recipe_has_a_form_in_trl(recipe, tmp_path):
     options = grpo.read_recipe(recipe)
-    config = trl_backend.to_config(options, tmp_path, seed=3)
+    config = trl_grpo.to_config(options, tmp_path, seed=3)
     assert config.num_generations == options["rollout.n_samples_per_prompt"]
     assert config.generation_batch_size == options["rollout.batch_size"] * options["rollout.n_samples_per_prompt"]
     updates = config.per_device_train_batch_size * config.gradient_accumulation_steps
@@ -51,15 +52,15 @@ def test_every_recipe_has_a_form_in_trl(recipe, tmp_path):
 )
 def test_what_trl_cannot_follow_is_named(option, value, tmp_path):
     with pytest.raises(ValueError, match=option):
-        trl_backend.to_config(grpo.read_recipe("tiny_cpu") | {option: value}, tmp_path, seed=0)
+        trl_grpo.to_config(grpo.read_recipe("tiny_cpu") | {option: value}, tmp_path, seed=0)
 
 
 def test_rows_are_shuffled_by_the_seed_and_cut(folder):
-    order = [trl_backend.to_dataset(folder, (), 6, seed)["label"] for seed in (0, 0, 1)]
+    order = [trl_grpo.to_dataset(folder, (), 6, seed)["label"] for seed in (0, 0, 1)]
     assert order[0] == order[1] != order[2]
     assert len(order[0]) == 6
     assert {json.loads(label)["task"] for label in order[0]} == {"safety", "pairwise"}
-    assert {json.loads(label)["task"] for label in trl_backend.to_dataset(folder, ("safety",), None, 0)["label"]} == {
+    assert {json.loads(label)["task"] for label in trl_grpo.to_dataset(folder, ("safety",), None, 0)["label"]} == {
         "safety"
     }
 
@@ -77,8 +78,8 @@ def test_points_and_pairs_train_together_and_a_killed_run_goes_on(folder, tmp_pa
 
     monkeypatch.setattr(GRPOTrainer, "training_step", step)
     with pytest.raises(KeyboardInterrupt):
-        trl_backend.train(options, folder, str(JUDGE), tmp_path)
-    trl_backend.train(options, folder, str(JUDGE), tmp_path)
+        trl_grpo.train(options, folder, str(JUDGE), tmp_path)
+    trl_grpo.train(options, folder, str(JUDGE), tmp_path)
     assert seen == [0, 1, 2, 3, 2, 3]
     before, after = weights(JUDGE), weights(tmp_path)
     assert any(not torch.equal(before[name], after[name]) for name in before)
@@ -89,10 +90,10 @@ def test_points_and_pairs_train_together_and_a_killed_run_goes_on(folder, tmp_pa
 def test_a_frozen_vision_tower_and_lora_leave_what_they_should(folder, tmp_path):
     options = grpo.read_recipe("tiny_cpu") | SMALL | {"data.max_samples": 4}
     frozen = options | {"actor.freeze_visual_encoder": True, "rollout.temperature": 2.5}
-    trl_backend.train(frozen, folder, str(JUDGE), tmp_path / "frozen", ("safety",))
+    trl_grpo.train(frozen, folder, str(JUDGE), tmp_path / "frozen", ("safety",))
     before, after = weights(JUDGE), weights(tmp_path / "frozen")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert not any("visual" in name for name in changed)
-    trl_backend.train(options | {"ds.lora.rank": 4}, folder, str(JUDGE), tmp_path / "lora")
+    trl_grpo.train(options | {"ds.lora.rank": 4}, folder, str(JUDGE), tmp_path / "lora")
     assert json.loads((tmp_path / "lora" / "adapter_config.json").read_text())["r"] == 4

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from mtrl_judge_plugin import images
+from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training import budget, data, mixing, sources
-from mtrl_judge_plugin.training.duplicates import Fingerprint, HeldOut
-from mtrl_judge_plugin.training.sources import Benchmark
-from mtrl_judge_plugin.training.workbench import Picture, Workbench
+from mtrl_judge_plugin.training.preparing import budget, mixing, sources
+from mtrl_judge_plugin.training.preparing.duplicates import Fingerprint, HeldOut
+from mtrl_judge_plugin.training.preparing.sources import Benchmark
+from mtrl_judge_plugin.training.preparing.workbench import Picture, Workbench
 
 #: Why a sample is left out.
 CORRUPT, TOO_LONG, COPY, UNLABELLED = REASONS = ("corrupt", "too long", "copy", "no label")
@@ -134,7 +135,7 @@ class Collector:
         if self._named <= _NAMED:
             tqdm.write(f"left out: {problem}", file=sys.stderr)
         elif self._named == _NAMED + 1:
-            tqdm.write(f"more broken images are only listed in {data.MANIFEST}", file=sys.stderr)
+            tqdm.write(f"more broken images are only listed in {prepared.MANIFEST}", file=sys.stderr)
 
     def _take(self, split: str, key: str, sample: Sample, reasoning: str, pictures: _Pictures, problem: str) -> None:
         """One sample of a chosen task: its row and its pictures to the folder, or the reason why not."""
@@ -177,7 +178,7 @@ class Collector:
 
 def _line(sample: Sample, paths: Sequence[str], reasoning: str) -> str:
     """A row as one line; half a surrogate pair, which no UTF-8 file can hold, becomes a question mark."""
-    row = json.dumps(data.to_row(sample, paths, reasoning), ensure_ascii=False)
+    row = json.dumps(prepared.to_row(sample, paths, reasoning), ensure_ascii=False)
     return row.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mtrl_judge_plugin.training.data import DataError, read
-from mtrl_judge_plugin.training.export import ExportError
-from mtrl_judge_plugin.training.model_card import table
-from mtrl_judge_plugin.training.weights import complete, has_weights
+from mtrl_judge_plugin.benchmarks.prepared import DataError, read
+from mtrl_judge_plugin.training.exporting import ExportError
+from mtrl_judge_plugin.training.exporting.model_card import table
+from mtrl_judge_plugin.training.exporting.weights import complete, has_weights
 
 GROUP = "mtrl_judge_validation"
 _TASK = """\

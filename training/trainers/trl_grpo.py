@@ -19,7 +19,10 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer
 
-from mtrl_judge_plugin.training import data, rewards, targets
+from mtrl_judge_plugin.benchmarks import prepared
+from mtrl_judge_plugin.training import rewards
+from mtrl_judge_plugin.training.rewarding import targets
+from mtrl_judge_plugin.training.trainers import GRPOError
 
 _TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]
 FEATURES = Features({"prompt": _TURN, "images": List(Image()), "label": Value("string"), "datasource": Value("string")})
@@ -40,7 +43,7 @@ def train(
         seed: of order and sampling.
 
     Raises:
-        ValueError: a value that TRL cannot follow; the message names the option.
+        GRPOError: a value that TRL cannot follow; the message names the option.
         DataError: a folder that cannot be read.
     """
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
@@ -65,14 +68,14 @@ def to_config(options: Mapping[str, Any], out: Path, seed: int) -> GRPOConfig:
     """A recipe's values under TRL's names.
 
     Raises:
-        ValueError: an advantage estimator or a place of the KL term that TRL does not have.
+        GRPOError: an advantage estimator or a place of the KL term that TRL does not have.
     """
     estimator = options.get("algo.advantage.estimator", "gae")
     if estimator not in _ESTIMATORS:
-        raise ValueError(f"algo.advantage.estimator: {estimator} is not in TRL; one of {', '.join(_ESTIMATORS)}")
+        raise GRPOError(f"algo.advantage.estimator: {estimator} is not in TRL; one of {', '.join(_ESTIMATORS)}")
     kl = options.get("algo.kl.init_coef", 0.01)
     if kl and not options.get("algo.kl.use_loss"):
-        raise ValueError("algo.kl.use_loss: TRL has the KL term in the loss only; set it, or algo.kl.init_coef to 0")
+        raise GRPOError("algo.kl.use_loss: TRL has the KL term in the loss only; set it, or algo.kl.init_coef to 0")
     replies = options["rollout.n_samples_per_prompt"]
     micro = options.get("train.micro_batch_size", 1)
     gpu = torch.cuda.is_available()
@@ -124,7 +127,7 @@ def to_dataset(folder: Path, tasks: tuple[str, ...], most: int | None, seed: int
             "label": row["label"],
             "datasource": row["datasource"],
         }
-        for row in data.read(folder, "train", tasks)
+        for row in prepared.read(folder, "train", tasks)
     ]
     targets.check_labels(rows)
     random.Random(seed).shuffle(rows)

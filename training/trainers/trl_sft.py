@@ -17,8 +17,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
-from mtrl_judge_plugin.training.data import DataError, Row, read
-from mtrl_judge_plugin.training.optimizers import MuonWithAdamW
+from mtrl_judge_plugin.benchmarks.prepared import DataError, Row, read
+from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW
 from mtrl_judge_plugin.verdict import format_reply
 
 _TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]

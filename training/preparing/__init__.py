@@ -1,0 +1,1 @@
+"""Benchmarks -> a prepared folder: the parts of `mtrl-judge prepare`."""
