@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuild the embedded benchmark and the embedded judge from nothing: a good hour on one CPU core.
+# Rebuild the embedded benchmark and the embedded judge from nothing: about two hours on one CPU core.
 #   pip install "mtrl-judge[train]"; bash training/embedded.sh [work folder]
 # A run that was killed continues where it stopped. Same seeds, library versions and CPU type: same judge.
 set -euo pipefail
@@ -26,8 +26,16 @@ photos+=,photo_score,photo_score,photo_score,photo_score,photo_score,photo_score
 "${sft[@]}" --model "$work/pairs" --out "$work/photos" --seed 2 --max-steps 4000 --lr 2e-3 \
     --batch-size 16 --tasks "alignment,pairwise,$photos,digits,safety,safety"
 asked=alignment,alignment,pairwise,digits,digits,digits,digits
-"${sft[@]}" --model "$work/photos" --out "$work/judge" --seed 3 --max-steps 1500 --lr 1.5e-3 \
+"${sft[@]}" --model "$work/photos" --out "$work/asked" --seed 3 --max-steps 1500 --lr 1.5e-3 \
     --batch-size 16 --tasks "$asked,quality,quality,quality,photo_score,photo_score,safety"
+
+# It still looks things up at chance. A drill of nothing but lookups, in text, teaches that; it forgets the rest for a
+# while, and the last stage brings all together.
+python -m mtrl_judge_plugin.tiny.drill --model "$work/asked" --out "$work/drilled" --seed 0 --steps 1200 --lr 2e-3
+photos=quality,quality,quality,quality,quality,quality,quality,quality
+photos+=,photo_score,photo_score,photo_score,photo_score,photo_score
+"${sft[@]}" --model "$work/drilled" --out "$work/judge" --seed 12 --max-steps 2600 --lr 1.5e-3 \
+    --batch-size 16 --tasks "alignment,pairwise,$photos,digits,digits,safety"
 
 for file in model.safetensors config.json generation_config.json processor_config.json chat_template.jinja \
             tokenizer.json tokenizer_config.json; do
