@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -159,19 +160,18 @@ UNREADABLE = [
 def test_an_unreadable_label_raises_before_a_run_and_is_never_rewarded_in_one(label):
     with pytest.raises(ValueError, match="unreadable label"):
         reward(format_reply(WORDS, "yes"), label)
-    with pytest.raises(ValueError, match="row 2: unreadable label"):
-        check_labels([{"label": label_of(QUESTIONS["score"], "3")}, {"label": label}])
+    with pytest.raises(ValueError, match=r"train\.jsonl: row 2: unreadable label"):
+        check_labels([{"label": label_of(QUESTIONS["score"], "3")}, {"label": label}], Path("train.jsonl"))
     prompt = "<|im_start|>assistant\n"
     got = reward_func([prompt + format_reply(WORDS, "yes") + "<|im_end|>"], [prompt], [label])
     assert got["rewards"].tolist() == got["scores"].tolist() == [0]
     assert got["extra_logs"]["unreadable"].tolist() == [1]
 
 
-def test_check_labels_names_the_tasks():
-    rows = [{"label": label_of(sample, sample.choices[0])} for sample in QUESTIONS.values()]
-    assert check_labels(rows) == ("order", "pairs", "quality", "rating", "safety")
+def test_rows_of_every_form_pass_and_one_without_a_label_does_not():
+    check_labels([{"label": label_of(sample, sample.choices[0])} for sample in QUESTIONS.values()], Path("train.jsonl"))
     with pytest.raises(ValueError, match="row 1: unreadable label"):
-        check_labels([{"prompt": "no label at all"}])
+        check_labels([{"prompt": "no label at all"}], Path("train.jsonl"))
 
 
 def test_the_label_of_a_prepared_row_is_read():

@@ -12,7 +12,7 @@ from mtrl_judge_plugin import cli
 from mtrl_judge_plugin.benchmarks import embedded, prepared
 from mtrl_judge_plugin.tiny.make_judge import make_judge
 from mtrl_judge_plugin.training import sft
-from mtrl_judge_plugin.training.trainers import trl_sft
+from mtrl_judge_plugin.training.trainers import last_whole_checkpoint, trl_sft
 from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW, orthogonalize
 
 
@@ -112,15 +112,19 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(sft_command, tmp_pat
     class Killed(Exception):
         pass
 
-    def kill(trainer, *args, **kwargs):
-        raise Killed
+    real = trl_sft.SFTTrainer.training_step
+
+    def step(trainer, *args, **kwargs):
+        if trainer.state.global_step == 3:  # one step behind the checkpoint of step 2
+            raise Killed
+        return real(trainer, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        # The first log comes at the end: after the checkpoint of step 2.
-        patch.setattr(trl_sft.SFTTrainer, "log", kill)
+        patch.setattr(trl_sft.SFTTrainer, "training_step", step)
         with pytest.raises(Killed):
             cli.main(sft_command(tmp_path / "killed", *more))
-    assert trl_sft.get_last_checkpoint(tmp_path / "killed") is not None
+    (tmp_path / "killed" / "checkpoint-3").mkdir()  # as of a second kill, while it was being written
+    assert last_whole_checkpoint(tmp_path / "killed") == str(tmp_path / "killed" / "checkpoint-2")
     cli.main(sft_command(tmp_path / "killed", *more))
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     for name, weight in whole.items():

@@ -5,6 +5,7 @@ import json
 import prepared_folder
 import pytest
 import torch
+from safetensors.torch import load_file
 from trl import GRPOTrainer
 
 from mtrl_judge_plugin.tiny import JUDGE
@@ -48,11 +49,20 @@ def test_every_recipe_has_a_form_in_trl(recipe, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("algo.advantage.estimator", "gae"), ("algo.kl.use_loss", False)], ids=["estimator", "kl"]
+    ("option", "value"),
+    [("algo.advantage.estimator", "gae"), ("algo.kl.use_loss", False), ("train.batch_size", 100)],
+    ids=["estimator", "kl", "batch"],
 )
 def test_what_trl_cannot_follow_is_named(option, value, tmp_path):
     with pytest.raises(ValueError, match=option):
         trl_grpo.to_config(grpo.read_recipe("tiny_cpu") | {option: value}, tmp_path, seed=0)
+
+
+def test_a_recipe_that_lacks_an_option_and_a_model_that_is_none_are_named(folder, tmp_path):
+    with pytest.raises(ValueError, match=r"rollout\.batch_size, .*: not in the recipe"):
+        trl_grpo.to_config({"algo.advantage.estimator": "group_norm"}, tmp_path, seed=0)
+    with pytest.raises(ValueError, match=r"--model .*nothing: cannot be loaded"):
+        trl_grpo.train(grpo.read_recipe("tiny_cpu"), folder, str(tmp_path / "nothing"), tmp_path / "out")
 
 
 def test_rows_are_shuffled_by_the_seed_and_cut(folder):
@@ -95,5 +105,8 @@ def test_a_frozen_vision_tower_and_lora_leave_what_they_should(folder, tmp_path)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert not any("visual" in name for name in changed)
-    trl_grpo.train(options | {"ds.lora.rank": 4}, folder, str(JUDGE), tmp_path / "lora")
+    trl_grpo.train(frozen | {"ds.lora.rank": 4}, folder, str(JUDGE), tmp_path / "lora")
     assert json.loads((tmp_path / "lora" / "adapter_config.json").read_text())["r"] == 4
+    names = load_file(tmp_path / "lora" / "adapter_model.safetensors").keys()
+    assert any("language_model" in name for name in names)
+    assert not any("visual" in name for name in names)

@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         options = read_recipe(args.recipe) | read_overrides(args.overrides)
         if args.backend == "trl":
+            if args.print or args.ray_address:
+                raise GRPOError("--print and --ray-address: of OpenRLHF's command; --backend trl runs right here")
             if importlib.util.find_spec("trl") is None:
                 raise GRPOError('TRL is not installed here: pip install "mtrl-judge[train]"')
             from mtrl_judge_plugin.training.trainers import trl_grpo
@@ -109,7 +111,9 @@ def run(args: argparse.Namespace) -> int:
     if args.print:
         return 0
     progress = curves.ByTask(out / "tensorboard")
-    status: int = supervise(command, os.environ | environment, progress.update)
+    # Called by its path, an environment has not put its programs (ray, and ninja for DeepSpeed) on PATH.
+    programs = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
+    status: int = supervise(command, os.environ | programs | environment, progress.update)
     progress.update()
     if status == 0:
         print(curves.validation(out / "tensorboard"))
@@ -206,25 +210,26 @@ def openrlhf_options() -> set[str]:
 def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> list[prepared.Row]:
     """Write out/data/{train,validation}.jsonl in OpenRLHF's columns, images as absolute paths; returns the train rows.
 
-    The train rows are shuffled: OpenRLHF draws them in an order that does not depend on its seed.
+    The train rows are shuffled: OpenRLHF draws them in an order that does not depend on its seed. The validation file
+    is empty where the folder has nothing to validate these tasks on.
 
     Raises:
-        DataError: see `prepared.read`; or an image that is missing.
+        DataError: see `prepared.read` and `check_labels`.
         GRPOError: `out` holds a run on other data.
     """
     (out / "data").mkdir(parents=True, exist_ok=True)
-    splits = ["train"] + ["validation"] * (folder / "validation.jsonl").is_file()
-    rows = {split: list(prepared.read(folder, split, tasks)) for split in splits}
-    check_labels(row for split in splits for row in rows[split])
+    rows = {"train": list(prepared.read(folder, "train", tasks)), "validation": []}
+    if (folder / "validation.jsonl").is_file():
+        validation = prepared.read(folder, "validation")
+        rows["validation"] = [row for row in validation if not tasks or row["datasource"] in tasks]
+    for split, found in rows.items():
+        check_labels(found, folder / f"{split}.jsonl")
     random.Random(seed).shuffle(rows["train"])
-    for split in splits:
-        for row in rows[split]:
+    for split, found in rows.items():
+        for row in found:
             row.pop("reasoning", None)
-            for image in row["images"]:
-                if not os.path.isfile(image):
-                    raise prepared.DataError(f"{folder / split}.jsonl: no such image: {image}")
         path = out / "data" / f"{split}.jsonl"
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows[split])
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
         if last_checkpoint(out) and path.is_file() and path.read_text(encoding="utf-8") != text:
             raise GRPOError(f"{out}: has a checkpoint of a run on other data, tasks or seed; choose another --out")
         path.write_text(text, encoding="utf-8")
@@ -259,11 +264,12 @@ def run_options(rows: Sequence[prepared.Row], out: Path, model: str, seed: int) 
         "reward.remote_url": str(REWARD),
         "train.seed": seed,
         "data.prompt_dataset": str(out / "data" / "train.jsonl"),
-        "eval.dataset": validation.is_file() and str(validation),
+        # OpenRLHF cannot load an empty one.
+        "eval.dataset": validation.is_file() and validation.stat().st_size > 0 and str(validation),
         "data.input_key": "messages",
         "data.label_key": "label",
         "data.image_key": "images",
-        "data.max_images_per_prompt": max(len(row["images"]) for row in rows),
+        "data.max_images_per_prompt": max((len(row["images"]) for row in rows), default=0),
         "data.apply_chat_template": True,
         "ckpt.path": str(out / "checkpoints"),
         "ckpt.output_dir": str(out),

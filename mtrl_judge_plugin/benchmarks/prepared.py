@@ -69,7 +69,7 @@ def read(folder: Path, split: str, tasks: Collection[str] = ()) -> Iterator[Row]
     """The rows of a split, of the named tasks or of all; images as absolute paths.
 
     Raises:
-        DataError: no such file, a line that is no row, or a task that the split does not hold.
+        DataError: no such file, a line that is no row, an image that is missing, or a task that the split lacks.
     """
     path = folder / f"{split}.jsonl"
     if not path.is_file():
@@ -84,6 +84,9 @@ def read(folder: Path, split: str, tasks: Collection[str] = ()) -> Iterator[Row]
                 raise DataError(f"{path}, line {number}: not a row of a prepared folder ({error})") from error
             missing.discard(task)
             if not tasks or task in tasks:
+                for image in images:
+                    if not (folder / image).is_file():
+                        raise DataError(f"{path}, line {number}: {image}: no such image; prepare the folder again")
                 yield row | {"images": [str((folder / image).resolve()) for image in images]}
     if missing:
         raise DataError(f"{path}: no sample of task {', '.join(sorted(missing))}")

@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from mtrl_judge_plugin.benchmarks.prepared import DataError
@@ -37,22 +38,17 @@ def read_label(label: str) -> Target:
     return _read(label)
 
 
-def check_labels(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Read the label of every row, so that a bad one stops a run before it starts.
-
-    Returns:
-        The names of the tasks, sorted.
+def check_labels(rows: Iterable[Mapping[str, Any]], source: Path) -> None:
+    """Read the label of every row of the file `source`, so that a bad one stops a run before it starts.
 
     Raises:
-        DataError: a label cannot be read; the message holds its row's number (from 1) and the label.
+        DataError: a label cannot be read; the message holds the file, the row's number among these (from 1), the label.
     """
-    tasks = set()
     for number, row in enumerate(rows, 1):
         try:
-            tasks.add(read_label(row.get("label", "")).task)
+            read_label(row.get("label", ""))
         except ValueError as error:
-            raise DataError(f"row {number}: {error}") from error
-    return tuple(sorted(tasks))
+            raise DataError(f"{source}: row {number}: {error}") from error
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,17 @@
 """What trains: TRL's two trainers, and the supervision of OpenRLHF's."""
 
+from pathlib import Path
+
 
 class GRPOError(ValueError):
     """A run that cannot be started; the message names the file, option or package and the way out."""
+
+
+def last_whole_checkpoint(out: Path) -> str | None:
+    """The checkpoint that a killed run of TRL's goes on from; one that was being written at the kill is passed over."""
+    steps = {
+        int(path.name.removeprefix("checkpoint-")): str(path)
+        for path in out.glob("checkpoint-[0-9]*")
+        if (path / "trainer_state.json").is_file()  # written last
+    }
+    return steps[max(steps)] if steps else None

@@ -16,17 +16,18 @@ import torch
 from datasets import Dataset, Features, Image, List, Value
 from peft import LoraConfig
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer
 
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.training import rewards
 from mtrl_judge_plugin.training.rewarding import targets
-from mtrl_judge_plugin.training.trainers import GRPOError
+from mtrl_judge_plugin.training.trainers import GRPOError, last_whole_checkpoint
+from mtrl_judge_plugin.training.trainers.trl_sft import language_layers
 
 _TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]
 FEATURES = Features({"prompt": _TURN, "images": List(Image()), "label": Value("string"), "datasource": Value("string")})
 _ESTIMATORS = {"group_norm": "group", "dr_grpo": "none"}
+_NEEDED = ("rollout.batch_size", "rollout.n_samples_per_prompt", "rollout.max_new_tokens", "train.batch_size")
 
 
 def train(
@@ -43,12 +44,19 @@ def train(
         seed: of order and sampling.
 
     Raises:
-        GRPOError: a value that TRL cannot follow; the message names the option.
+        GRPOError: a value that TRL cannot follow, or a model that cannot be loaded; the message names it.
         DataError: a folder that cannot be read.
     """
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
     config = to_config(options, out, seed)
-    policy = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.bfloat16 if config.bf16 else torch.float32)
+    # A step of 1e-6 is lost in the rounding of bfloat16 weights, so what is trained is float32; an adapter always is.
+    dtype = torch.bfloat16 if config.bf16 and options.get("ds.lora.rank") else torch.float32
+    try:
+        processor = AutoProcessor.from_pretrained(model, padding_side="left")
+        policy = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype)
+    except (OSError, ValueError, ImportError) as error:
+        problem = str(error).strip().partition("\n")[0]
+        raise GRPOError(f"--model {model}: cannot be loaded: {problem}") from error
     config.generation_kwargs = {"suppress_tokens": policy.generation_config.suppress_tokens}
     if options.get("actor.freeze_visual_encoder"):
         policy.model.visual.requires_grad_(False)
@@ -57,10 +65,10 @@ def train(
         reward_funcs=rewards.trl_reward,
         args=config,
         train_dataset=to_dataset(folder, tasks, options.get("data.max_samples"), seed),
-        processing_class=AutoProcessor.from_pretrained(model, padding_side="left"),
-        peft_config=_lora(options),
+        processing_class=processor,
+        peft_config=_lora(options, policy),
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(out) if out.is_dir() else None)
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(out))
     trainer.save_model(out)
 
 
@@ -68,8 +76,11 @@ def to_config(options: Mapping[str, Any], out: Path, seed: int) -> GRPOConfig:
     """A recipe's values under TRL's names.
 
     Raises:
-        GRPOError: an advantage estimator or a place of the KL term that TRL does not have.
+        GRPOError: an advantage estimator or a place of the KL term that TRL does not have, an option that the recipe
+            lacks, or a batch that does not divide among the processes.
     """
+    if lacking := [name for name in _NEEDED if name not in options]:
+        raise GRPOError(f"{', '.join(lacking)}: not in the recipe; --backend trl needs it")
     estimator = options.get("algo.advantage.estimator", "gae")
     if estimator not in _ESTIMATORS:
         raise GRPOError(f"algo.advantage.estimator: {estimator} is not in TRL; one of {', '.join(_ESTIMATORS)}")
@@ -78,13 +89,19 @@ def to_config(options: Mapping[str, Any], out: Path, seed: int) -> GRPOConfig:
         raise GRPOError("algo.kl.use_loss: TRL has the KL term in the loss only; set it, or algo.kl.init_coef to 0")
     replies = options["rollout.n_samples_per_prompt"]
     micro = options.get("train.micro_batch_size", 1)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if options["train.batch_size"] % (micro * processes):
+        raise GRPOError(
+            f"train.batch_size: {options['train.batch_size']} is not a multiple of train.micro_batch_size {micro} x "
+            f"{processes} process(es)"
+        )
     gpu = torch.cuda.is_available()
     return GRPOConfig(
         output_dir=str(out),
         num_generations=replies,
         generation_batch_size=options["rollout.batch_size"] * replies,
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=options["train.batch_size"] // micro,
+        gradient_accumulation_steps=options["train.batch_size"] // (micro * processes),
         num_train_epochs=options.get("train.num_episodes", 1),
         num_iterations=options.get("train.max_epochs", 1),
         max_completion_length=options["rollout.max_new_tokens"],
@@ -129,19 +146,21 @@ def to_dataset(folder: Path, tasks: tuple[str, ...], most: int | None, seed: int
         }
         for row in prepared.read(folder, "train", tasks)
     ]
-    targets.check_labels(rows)
+    targets.check_labels(rows, folder / "train.jsonl")
     random.Random(seed).shuffle(rows)
     return Dataset.from_list(rows[:most], features=FEATURES)
 
 
-def _lora(options: Mapping[str, Any]) -> LoraConfig | None:
+def _lora(options: Mapping[str, Any], model: Any) -> LoraConfig | None:
+    """The recipe's adapter; a frozen vision tower gets none."""
     rank = options.get("ds.lora.rank", 0)
     if not rank:
         return None
+    frozen = options.get("actor.freeze_visual_encoder")
     return LoraConfig(
         r=rank,
         lora_alpha=options.get("ds.lora.alpha", 16),
         lora_dropout=options.get("ds.lora.dropout", 0.0),
-        target_modules=options.get("ds.lora.target_modules", "all-linear"),
+        target_modules=options.get("ds.lora.target_modules", language_layers(model) if frozen else "all-linear"),
         task_type="CAUSAL_LM",
     )

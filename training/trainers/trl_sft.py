@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from datasets import Dataset, Features, Image, List, Value
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from mtrl_judge_plugin.benchmarks.prepared import DataError, Row, read
+from mtrl_judge_plugin.training.rewarding.targets import check_labels
+from mtrl_judge_plugin.training.trainers import last_whole_checkpoint
 from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW
 from mtrl_judge_plugin.verdict import format_reply
 
@@ -35,19 +36,16 @@ def load_rows(folder: Path, tasks: str | None) -> list[Row]:
     """The train split's rows; a task named n times comes n times.
 
     Raises:
-        InputError: the folder cannot be read, holds no row, or lacks an image.
+        InputError: the folder cannot be read, holds no row or an unreadable label, or lacks an image.
     """
-    names = [name.strip() for name in tasks.split(",")] if tasks else []
+    names = [name.strip() for name in (tasks or "").split(",") if name.strip()]
     try:
         rows = list(read(folder, "train", names))
+        check_labels(rows, folder / "train.jsonl")
     except DataError as error:
         raise InputError(str(error)) from error
     if not rows:
         raise InputError(f"{folder / 'train.jsonl'}: holds no row")
-    for row in rows:
-        for image in row["images"]:
-            if not Path(image).is_file():
-                raise InputError(f"{image}: no such image; the folder {folder} is not whole, prepare it again")
     return [row for name in names for row in rows if row["datasource"] == name] if names else rows
 
 
@@ -104,7 +102,7 @@ def train(rows: Sequence[Row], args: argparse.Namespace) -> None:
         peft_config=_adapter(model, args.lora) if args.lora else None,
         optimizers=(MuonWithAdamW(model, args.lr), None) if args.optimizer == "muon" else (None, None),
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(args.out) if args.resume and args.out.is_dir() else None)
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(args.out) if args.resume else None)
     trainer.save_model(args.out)
 
 
@@ -164,10 +162,13 @@ def _load(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     return model, processor
 
 
+def language_layers(model: Any) -> list[str]:
+    """Names of the language model's linear layers, without the vision tower's and the output layer."""
+    inside = {id(module) for module in model.get_decoder().modules() if isinstance(module, torch.nn.Linear)}
+    return [name for name, module in model.named_modules() if id(module) in inside]
+
+
 def _adapter(model: Any, rank: int) -> Any:
-    """LoRA on the linear layers of the language model; the vision tower and the output layer stay as they are."""
     from peft import LoraConfig
 
-    inside = {id(module) for module in model.get_decoder().modules() if isinstance(module, torch.nn.Linear)}
-    targets = [name for name, module in model.named_modules() if id(module) in inside]
-    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=language_layers(model), task_type="CAUSAL_LM")
