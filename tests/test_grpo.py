@@ -76,6 +76,17 @@ def test_tasks_are_filtered_and_images_counted(folder, tmp_path, capsys):
         assert [row["datasource"] for row in rows(out / "data" / f"{split}.jsonl")] == ["safety"] * count
 
 
+def test_a_folder_without_validation_of_its_tasks_trains_without_it(folder, tmp_path, capsys):
+    run = ["--recipe", "tiny_cpu", "--data", str(folder), "--out", str(tmp_path / "out")]
+    few = ["--", "--rollout.batch_size", "2"]
+    assert "eval.dataset" in options_of(command(capsys, *run, *few)[1])
+    validation = folder / "validation.jsonl"
+    validation.write_text("".join(line for line in validation.open() if '"datasource": "safety"' not in line))
+    assert "eval.dataset" not in options_of(command(capsys, *run, "--tasks", "safety", *few)[1])
+    validation.write_text("")
+    assert "eval.dataset" not in options_of(command(capsys, *run, *few)[1])
+
+
 def test_options_behind_two_dashes_override_the_recipe(folder, tmp_path, capsys):
     run = ["--recipe", "tiny_cpu", "--data", str(folder), "--out", str(tmp_path / "out")]
     override = ["--", "--actor.adam.lr", "2e-6", "--algo.kl.use_loss", "false", "--ds.overlap_comm"]
@@ -141,6 +152,11 @@ def test_what_is_wrong_is_named_with_the_way_out(folder, tmp_path, capsys):
     assert "no sample of task nothing" in problem(capsys, *run, "tiny_cpu", "--tasks", "nothing")
     assert "mtrl-judge prepare" in problem(capsys, "--data", tmp_path, "--out", tmp_path, "--recipe", "tiny_cpu")
     assert "behind a single `--`" in problem(capsys, *run, "tiny_cpu", "--", "actor.adam.lr", "1")
+    assert "--print and --ray-address" in problem(capsys, *run, "tiny_cpu", "--backend", "trl")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "train.jsonl").touch()
+    empty = ["--data", tmp_path / "empty", "--out", tmp_path / "none", "--recipe", "tiny_cpu"]
+    assert "0 prompts to train on" in problem(capsys, *empty)
     next((folder / "images").iterdir()).unlink()
     assert "no such image" in problem(capsys, *run, "tiny_cpu")
 
@@ -199,6 +215,15 @@ def test_the_status_of_the_command_comes_back(tmp_path):
     assert status("raise SystemExit(3)") == 3
     assert status("import os; os.kill(os.getpid(), 9)") == 128 + signal.SIGKILL
     assert supervise(["no-such-command-at-all"], os.environ, lambda: None) == 127
+
+
+def test_an_error_of_the_onlooker_ends_nothing(tmp_path, capsys):
+    def fail():
+        raise OSError("disk full")
+
+    command = [sys.executable, "-c", "import time; time.sleep(1)"]
+    assert supervise(command, os.environ | {"RAY_TMPDIR": str(tmp_path)}, fail, seconds=0.2) == 0
+    assert "OSError: disk full" in capsys.readouterr().err
 
 
 def test_a_command_that_ends_leaves_no_process_of_its_group(tmp_path):

@@ -21,9 +21,10 @@ def supervise(
 ) -> int:
     """Run a command that starts Ray, in a process group of its own, and call `meanwhile` every so many seconds.
 
-    SIGINT and SIGTERM are passed on to the group, the second time as SIGKILL. A SIGKILL of this process ends the
-    command too (on Linux): a trainer left behind would go on writing where the next run writes. Ray gets a temporary
-    folder of its own, so that runs on one machine never find each other's; it is kept, for its logs, after a failure.
+    An error in `meanwhile` is printed, and ends nothing. SIGINT and SIGTERM are passed on to the group, the second time
+    as SIGKILL. A SIGKILL of this process ends the command too (on Linux): a trainer left behind would go on writing
+    where the next run writes. Ray gets a temporary folder of its own, so that runs on one machine never find each
+    other's; it is kept, for its logs, after a failure.
 
     Returns:
         The command's exit status; 128 + the signal's number if a signal ended it; 127 if there is no such command.
@@ -52,7 +53,10 @@ def supervise(
                 status = process.wait(seconds)
                 break
             except subprocess.TimeoutExpired:
-                meanwhile()
+                try:
+                    meanwhile()
+                except Exception as error:  # a curve that cannot be written is no reason to lose a run of days
+                    print(f"while the command runs: {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         _signal_group(process.pid, signal.SIGKILL)  # what a dead command left behind
         for number, handler in before.items():
