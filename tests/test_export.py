@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, AutoTokeniz
 from mtrl_judge_plugin import cli, tiny
 from mtrl_judge_plugin.benchmarks import embedded, prepared
 from mtrl_judge_plugin.training import export
+from mtrl_judge_plugin.training.exporting import ExportError, choose
 from mtrl_judge_plugin.training.exporting.choose import Score, best_of, checkpoints
 
 BASE = str(tiny.JUDGE)
@@ -307,6 +308,15 @@ def test_the_better_checkpoint_is_chosen_by_lmms_eval(folder, tmp_path, no_check
     assert set(rows[0]["macro_f1"]) == {"safety", "pairwise"}
     assert "**global_step2_hf**" in (out / "README.md").read_text()
     assert not (tmp_path / "out.choosing").exists()
+
+
+def test_the_tasks_that_decide_can_be_named(folder, tmp_path):
+    choose.write_tasks(folder, ["safety"], tmp_path)
+    group = json.loads((tmp_path / f"{choose.GROUP}.yaml").read_text())
+    [name] = group["task"]
+    assert 'subset: "safety"' in (tmp_path / f"{name}.yaml").read_text()
+    with pytest.raises(ExportError, match="no sample of task speling"):
+        choose.write_tasks(folder, ["speling"], tmp_path)
 
 
 def test_a_choice_that_cannot_be_made_is_explained(folder, checkpoint, tmp_path, capsys):

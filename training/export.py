@@ -32,9 +32,10 @@ Examples:
 
 --choose takes a run's folder and exports the best of its saved checkpoints. Each is scored on the validation split of
 --data by `lmms-eval --model mtrl_judge`: the mean over the tasks of macro-F1 x coverage (an unscored judgment earns
-nothing). --plateau N stops early, as training would have: checkpoints are scored in the order of their steps until N
-in a row do not beat the best so far by more than --min-rise; those saved later are not looked at. The table is written
-to choice.json and choice.md. A killed choice continues: judgments already made are not made again.
+nothing). --tasks names the tasks that count: for a run on one of them, that one. --plateau N stops early, as training
+would have: checkpoints are scored in the order of their steps until N in a row do not beat the best so far by more than
+--min-rise; those saved later are not looked at. The table is written to choice.json and choice.md. A killed choice
+continues: judgments already made are not made again.
 """
 
 MANIFEST = "export.json"
@@ -51,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="the run's recipe, quoted in the card")
     parser.add_argument("--results", type=Path, metavar="FILE", help="lmms-eval's results JSON, for the card")
     parser.add_argument("--choose", action="store_true", help="CKPT is a run's folder: export its best checkpoint")
+    parser.add_argument(
+        "--tasks", default="", help="with --choose: comma-separated tasks that decide (default: all of --data)"
+    )
     parser.add_argument(
         "--plateau", type=_positive, metavar="N", help="with --choose: stop after N checkpoints without a rise"
     )
@@ -102,6 +106,7 @@ def _export(args: argparse.Namespace) -> dict[str, str]:
             args.checkpoint,
             args.base,
             args.data,
+            tasks=[task.strip() for task in args.tasks.split(",") if task.strip()],
             work=args.out.with_name(f"{args.out.name}.choosing"),
             judge_args=args.judge_args,
             plateau=args.plateau,

@@ -19,7 +19,8 @@ mtrl-judge prepare "${benchmarks[@]}" --tasks "$tasks" --model "$model" --max-to
 sft=(accelerate launch --no_python mtrl-judge sft --model "$model" --data "$work/data" --answer-only-share 1
      --lr 1e-5 --batch-size 256 --micro-batch-size 1 --save-steps 20 --keep-checkpoints 20 --resume)
 grpo=(rl/bin/mtrl-judge grpo --recipe "$recipe" --data "$work/data" --model "$model")
-best=(--base "$model" --data "$work/data" --choose --plateau 3)  # the best checkpoint by validation, as in the paper
+# The best checkpoint by validation, as in the paper; a single judge's by its own task.
+best=(--base "$model" --data "$work/data" --choose --plateau 3 --judge-args engine=vllm)
 
 # 1. off-the-shelf: lenient, since it was never trained on our reply format
 lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$model,lenient=true" --tasks "$evaluation" \
@@ -34,9 +35,15 @@ done
 "${sft[@]}" --out "$work/sft_unified"
 "${grpo[@]}" --out "$work/mt_rl_judge"
 
-for run in "$work"/sft_* "$work"/rl_* "$work/mt_rl_judge"; do
-    judge=$work/judges/$(basename "$run")
-    mtrl-judge export "$run" "$judge" "${best[@]}"
-    lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$judge" --tasks "$evaluation" \
-        --output_path "$work/results/$(basename "$run")"
+# finish RUN TASKS: the judge of a run, and its scores
+finish() {
+    mtrl-judge export "$work/$1" "$work/judges/$1" "${best[@]}" --tasks "$2"
+    lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$work/judges/$1" --tasks "$evaluation" \
+        --output_path "$work/results/$1"
+}
+for task in ${tasks//,/ }; do
+    finish "sft_$task" "$task"
+    finish "rl_$task" "$task"
 done
+finish sft_unified "$tasks"
+finish mt_rl_judge "$tasks"

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +76,15 @@ class Choice(NamedTuple):
 
 
 def choose(
-    run: Path, base: str, data: Path, *, work: Path, judge_args: str, plateau: int | None, min_rise: float
+    run: Path,
+    base: str,
+    data: Path,
+    *,
+    tasks: Collection[str],
+    work: Path,
+    judge_args: str,
+    plateau: int | None,
+    min_rise: float,
 ) -> Choice:
     """Score the run's checkpoints one by one and take the best.
 
@@ -84,6 +92,7 @@ def choose(
         run: folder with saved checkpoints.
         base: model that training started from.
         data: prepared folder with a validation split.
+        tasks: those that decide; none named: all of the split.
         work: folder for completed checkpoints and the ledger; removed at the end, continued from after a kill.
         judge_args: more options of the judge.
         plateau, min_rise: see `best_of`.
@@ -96,7 +105,7 @@ def choose(
         raise ExportError(f"{run}: holds no checkpoint with weights")
     if set(",=") & set(str(work)):
         raise ExportError(f"{work}: lmms-eval takes no path with a comma or an equals sign; name another OUT")
-    write_tasks(data, work / "tasks")
+    write_tasks(data, tasks, work / "tasks")
 
     def score(checkpoint: Path) -> Score:
         folder = work / checkpoint.name
@@ -151,10 +160,10 @@ def _same_weights(one: Path, other: Path) -> bool:
     return bool(names) and not any(filecmp.cmpfiles(one, other, names, shallow=False)[1:])
 
 
-def write_tasks(data: Path, folder: Path) -> None:
-    """Task YAMLs for lmms-eval, one for each task of the validation split, and their group."""
+def write_tasks(data: Path, chosen: Collection[str], folder: Path) -> None:
+    """Task YAMLs for lmms-eval, one for each (or each chosen) task of the validation split, and their group."""
     try:
-        tasks = sorted({row["datasource"] for row in read(data, "validation")})
+        tasks = sorted({row["datasource"] for row in read(data, "validation", chosen)})
     except DataError as error:
         raise ExportError(str(error)) from error
     if not tasks:
