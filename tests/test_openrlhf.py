@@ -27,7 +27,8 @@ from mtrl_judge_plugin.tiny import JUDGE
 from mtrl_judge_plugin.training import grpo
 from mtrl_judge_plugin.training.trainers import curves
 
-pytestmark = pytest.mark.openrlhf
+# Two runs of up to 500 seconds each, where the usual limit would end the first test during its fixture.
+pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(1200)]
 TASKS = ("pairwise", "photo_score", "safety")
 PROMPTS, BATCH, STEPS = 8, 4, 6  # prompts of each task; prompts a step; steps
 #: The recipe made small, with a learning rate that moves the weights far in few steps.
