@@ -76,4 +76,13 @@ for seed in ${seeds:-0 1 2}; do
         rl rl_single 1e-4 0.05 "$seed" 24 $task
     done
 done
+
+# MT-RL-Judge once more by OpenRLHF, if `openrlhf` says how its environment's mtrl-judge is called.
+run=$work/runs/mt_rl_openrlhf
+if [ -n "${openrlhf:-}" ] && [ ! -f "$run/judge/done" ]; then
+    $openrlhf grpo --recipe tiny_cpu --model "$work/base" --data "$work/pointwise" --out "$run" --seed 0 -- \
+        --data.max_samples 960 --eval.steps -1
+    mtrl-judge export "$run" "$run/judge" --base "$work/base"
+    score "$run/judge" "$pointwise,$pairwise" mt_rl_openrlhf 1e-4 0.05 0 60 ""
+fi
 python -m $arms.report

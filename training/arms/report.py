@@ -25,6 +25,7 @@ NAMES = {
     "sft_reason": "SFT-Unified, reasoning + label",
     "rl_single": "RL-Single",
     "mt_rl": "MT-RL-Judge",
+    "mt_rl_openrlhf": "MT-RL-Judge, by OpenRLHF",
 }
 #: arXiv 2603.11665, macro-F1 in percent: AGIN (three), SeeTRUE, ImageReward, UnsafeBench; MJ-Bench alignment, safety.
 PAPER = {
@@ -134,7 +135,7 @@ def settings_table(runs: Sequence[Run]) -> str:
             [
                 NAMES[arm],
                 f"{lr:g}" if lr else "",
-                f"{kl:g}" if arm == "mt_rl" else "",
+                f"{kl:g}" if arm.startswith("mt_rl") else "",
                 str(steps or ""),
                 str(len(group)),
                 spread(map(in_domain, group)),
@@ -223,7 +224,7 @@ def plot(runs: Sequence[Run], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 5))
-    markers = {"off_the_shelf": "*", "sft_unified": "s", "sft_reason": "D", "mt_rl": "o"}
+    markers = {"off_the_shelf": "*", "sft_unified": "s", "sft_reason": "D", "mt_rl": "o", "mt_rl_openrlhf": "^"}
     for arm, marker in markers.items():
         points = [run for run in runs if run["arm"] == arm]
         if points:
@@ -231,22 +232,19 @@ def plot(runs: Sequence[Run], path: Path) -> None:
                 [in_domain(run) for run in points],
                 [earned(run, PAIRS) for run in points],
                 marker=marker,
-                s=[160 if arm == "off_the_shelf" else 40] * len(points),
+                s=[30 * (run["lr"] / 1e-4) ** 0.7 if run["lr"] else 160 for run in points],
                 label=NAMES[arm],
-                alpha=0.75,
+                alpha=0.6,
             )
-            for run in points:
-                if run["lr"]:
-                    text = f"{run['lr']:g}" + (f", KL {run['kl']:g}" if run["kl"] else "")
-                    at = (in_domain(run), earned(run, PAIRS))
-                    axes.annotate(text, at, fontsize=5, xytext=(3, 3), textcoords="offset points")
     axes.set_xlabel("in domain: mean macro-F1 x coverage of the four pointwise tasks")
     axes.set_ylabel("out of format: macro-F1 x coverage, pairwise")
-    axes.set_xlim(0, 1.02)
+    axes.set_xlim(0.5, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower left", fontsize=8)
-    axes.set_title("Every arm trained on pointwise questions only (1 M parameters, embedded benchmark)", fontsize=9)
+    axes.legend(loc="center left", fontsize=8, title="size: learning rate 1e-4, 3e-4, 1e-3", title_fontsize=8)
+    axes.set_title(
+        "Trained on pointwise questions only: a point a run (1 M parameters, embedded benchmark)", fontsize=9
+    )
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
