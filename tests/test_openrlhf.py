@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import prepared_folder
 import psutil
 import pytest
 import torch
@@ -101,9 +100,11 @@ def of_session(folder):
 def runs(tmp_path_factory):
     """A run that is killed in its third step, one step behind its last checkpoint, and the same command once more."""
     folder = tmp_path_factory.mktemp("grpo")
-    prepared_folder.make(folder / "data", TASKS, train=PROMPTS, validation=2)
+    judge = str(Path(sys.executable).with_name("mtrl-judge"))
+    prepare = [judge, "prepare", "small.embedded", "--out", str(folder / "data")]
+    subprocess.run(prepare, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}, check=True)
     run = ["--recipe", "tiny_cpu", "--data", folder / "data", "--model", JUDGE, "--out", folder / "out", "--", *SMALL]
-    command = ["timeout", "500", Path(sys.executable).with_name("mtrl-judge"), "grpo", *map(str, run)]
+    command = ["timeout", "500", judge, "grpo", *map(str, run)]
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="prepared folder that was trained on: for the card and --choose"
     )
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="the run's recipe, quoted in the card")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="quoted in the card (default: CKPT/recipe.yaml)")
     parser.add_argument("--results", type=Path, metavar="FILE", help="lmms-eval's results JSON, for the card")
     parser.add_argument("--choose", action="store_true", help="CKPT is a run's folder: export its best checkpoint")
     parser.add_argument(
@@ -94,7 +94,8 @@ def _export(args: argparse.Namespace) -> dict[str, str]:
     _check_replaceable(args.out)
     manifest = _read_json(args.data / "manifest.json") if args.data else None
     results = _read_json(args.results) if args.results else None
-    recipe = _read_text(args.recipe) if args.recipe else ""
+    kept = args.checkpoint / "recipe.yaml"
+    recipe = _read_text(args.recipe or kept) if args.recipe or kept.is_file() else ""
     choice = None
     checkpoint = args.checkpoint
     if args.choose:

@@ -44,6 +44,8 @@ Examples:
   mtrl-judge grpo --recipe mtrl_qwen3vl_8b --data folder --model Qwen/Qwen3-VL-8B-Instruct --out run
   mtrl-judge grpo --recipe mtrl_qwen3vl_8b --data folder --model Qwen/Qwen3-VL-8B-Instruct --out single --tasks safety
   mtrl-judge grpo --recipe mine.yaml --data folder --model sft/judge --out run -- --actor.adam.lr 2e-6
+  mtrl-judge grpo --recipe mtrl_qwen3vl_8b --data folder --model sft/judge --out run -- \\
+      --train.agent_func_path training/rewarding/consistency_agent.py   (also rewards pairs judged right in both orders)
   MTRL_REWARD_ALPHA=0.2 mtrl-judge grpo --recipe mtrl_qwen3vl_30b_a3b --data /shared/folder --model /shared/model \\
       --out /shared/run --ray-address http://head:8265
 
@@ -85,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
             from mtrl_judge_plugin.training.trainers import trl_grpo
 
             trl_grpo.train(options, args.data, args.model, args.out, tuple(tasks), args.seed)
+            write_recipe(options, args.out)
             return 0
         check(options, installed=not (args.print or args.ray_address))
         out = args.out.resolve()
@@ -98,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
             raise GRPOError(
                 f"{args.data}: {len(rows)} prompts to train on; one step (rollout.batch_size) needs {batch}"
             )
+        write_recipe(options, out)
         command = to_command(options | own)
         if args.ray_address:
             command = to_job(command, args.ray_address, environment)
@@ -205,6 +209,11 @@ def openrlhf_options() -> set[str]:
     source = (Path(package.origin).parent / "cli" / "train_ppo_ray.py").read_text(encoding="utf-8")
     names = re.findall(r'add_argument\(\s*f?"--([^"]+)"', source)
     return {name.replace("{prefix}", prefix) for name in names for prefix in ("actor", "critic")}
+
+
+def write_recipe(options: Mapping[str, Any], out: Path) -> None:
+    """Keep what the run was trained with, overrides included, where `mtrl-judge export` finds it for the model card."""
+    (out / "recipe.yaml").write_text(yaml.safe_dump(dict(options), sort_keys=False), encoding="utf-8")
 
 
 def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> list[prepared.Row]:

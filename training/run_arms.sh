@@ -2,13 +2,14 @@
 # The paper's experiment in miniature: five arms from one base, on the embedded benchmark, without a GPU.
 #   pip install "mtrl-judge[train]"; bash training/run_arms.sh [work folder] [seed ...]
 # Every arm trains on pointwise questions only, and is then also asked pairwise ones. What is finished is not run again,
-# so a killed run goes on; several seeds may run side by side. training/RESULTS.md is written from the log.
+# so a killed run goes on; several seeds may run side by side. The log and RESULTS.md come to lie in the work folder;
+# those of the project are copies (training/arms/results.jsonl, training/RESULTS.md).
 set -euo pipefail
 work=${1:-build/arms}
 seeds=${*:2}
 export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 arms=mtrl_judge_plugin.training.arms
-log=$(python -c "from mtrl_judge_plugin.training.arms.report import LOG; print(LOG)")
+log=$work/results.jsonl
 judge=$(python -c "from mtrl_judge_plugin.tiny import JUDGE; print(JUDGE)")
 pointwise=mtrl_judge_embedded_alignment,mtrl_judge_embedded_safety,mtrl_judge_embedded_quality,mtrl_judge_embedded_digits
 pairwise=mtrl_judge_embedded_pairwise,mtrl_judge_higher_digit
@@ -19,10 +20,9 @@ exec 9> "$work/lock" && flock 9
 [ -f "$work/data/manifest.json" ] || mtrl-judge prepare embedded --out "$work/data"
 [ -f "$work/pointwise/manifest.json" ] || mtrl-judge prepare embedded --tasks alignment,safety,quality,digits \
     --mixing equal --out "$work/pointwise"
-[ -d "$work/unseen" ] || python -m $arms.make_data --prepared "$work/data" --out "$work"
+[ -f "$work/tasks/higher_digit.yaml" ] || python -m $arms.make_data --prepared "$work/data" --out "$work"
 [ -f "$work/base/model.safetensors" ] || mtrl-judge sft --model "$judge" --data "$work/warmup" --out "$work/base" \
-    --answer-only-share 0.5 --max-steps 120 --batch-size 32 --lr 3e-4 --seed 0
-flock -u 9
+    --answer-only-share 0.5 --max-steps 120 --batch-size 32 --lr 3e-4 --seed 0 --resume
 
 # score FOLDER TASKS ARM LR KL SEED STEPS TASK: judge through lmms-eval, measure the distance from the base, log
 score() {
@@ -59,9 +59,9 @@ rl() {
     score "$run" "$tasks" "$1" "$2" "$3" "$4" "$5" "${6:-}"
 }
 
-if [ ! -f "$work/base/done" ]; then
-    score "$work/base" "$pointwise,$pairwise" off_the_shelf 0 0 0 0 ""
-fi
+[ -f "$work/base/done" ] || score "$work/base" "$pointwise,$pairwise" off_the_shelf 0 0 0 0 ""
+flock -u 9
+
 for seed in ${seeds:-0 1 2}; do
     for lr in 1e-4 3e-4 1e-3; do
         sft sft_unified $lr "$seed" 150 1
@@ -85,4 +85,4 @@ if [ -n "${openrlhf:-}" ] && [ ! -f "$run/judge/done" ]; then
     mtrl-judge export "$run" "$run/judge" --base "$work/base"
     score "$run/judge" "$pointwise,$pairwise" mt_rl_openrlhf 1e-4 0.05 0 60 ""
 fi
-python -m $arms.report
+python -m $arms.report --log "$log" --out "$work/RESULTS.md"

@@ -9,6 +9,7 @@ Reads what lmms-eval wrote with --log_samples and what measure wrote, and adds o
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     line = {name: getattr(args, name) for name in ("arm", "lr", "kl", "seed", "steps", "task")}
     line["scores"] = {task: score(path) for task, path in sorted(sample_files(args.scores).items())}
     line["measures"] = json.loads(args.measures.read_text()) if args.measures else {}
-    with args.log.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+    add(args.log, line)
+
+
+def add(log: Path, line: dict[str, Any]) -> None:
+    """Add a run to the log, in place of the same run if it was logged before."""
+    same = ("arm", "lr", "kl", "seed", "task")
+    with log.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # several seeds may run side by side
+        file.seek(0)
+        runs = [json.loads(text) for text in file]
+        kept = [run for run in runs if any(run[name] != line[name] for name in same)]
+        file.truncate(0)
+        file.writelines(json.dumps(run) + "\n" for run in [*kept, line])
 
 
 def sample_files(folder: Path) -> dict[str, Path]:

@@ -16,7 +16,6 @@ from typing import Any
 from mtrl_judge_plugin.training.arms.make_data import POINTWISE, UNSEEN
 
 HERE = Path(__file__).parent
-LOG = HERE / "results.jsonl"
 PAIRS = "pairwise"
 NAMES = {
     "off_the_shelf": "off-the-shelf (the base)",
@@ -42,7 +41,7 @@ Setting = tuple[str, float, float, int]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--log", type=Path, default=LOG, help="(default: %(default)s)")
+    parser.add_argument("--log", type=Path, default=HERE / "results.jsonl", help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=HERE.parent / "RESULTS.md", help="(default: %(default)s)")
     args = parser.parse_args(arguments)
     runs = [json.loads(line) for line in args.log.read_text(encoding="utf-8").splitlines()]

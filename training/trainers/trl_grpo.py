@@ -6,6 +6,7 @@ called in TRL. Options about Ray, vLLM and DeepSpeed have no meaning here and ar
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 from collections.abc import Mapping
@@ -122,6 +123,9 @@ def to_config(options: Mapping[str, Any], out: Path, seed: int) -> GRPOConfig:
         loss_type="dr_grpo" if estimator == "dr_grpo" else "dapo",
         gradient_checkpointing=bool(options.get("actor.gradient_checkpointing_enable", False)),
         bf16=gpu,
+        use_vllm=gpu and importlib.util.find_spec("vllm") is not None,  # transformers takes far longer, and more memory
+        vllm_mode="colocate",
+        vllm_gpu_memory_utilization=options.get("vllm.gpu_memory_utilization", 0.3),
         use_cpu=not gpu,
         save_steps=options.get("ckpt.save_steps", 500),
         save_total_limit=options.get("ckpt.max_num", 3),
