@@ -6,11 +6,10 @@ import argparse
 import importlib
 import importlib.util
 import json
-import multiprocessing
 import shutil
+import subprocess
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ continues: judgments already made are not made again.
 """
 
 MANIFEST = "export.json"
+_JUDGE_ONE = "import sys; from mtrl_judge_plugin.training.export import judge_one; print(judge_one(*sys.argv[1:]))"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,11 +150,12 @@ def check(folder: Path) -> dict[str, str]:
         if importlib.util.find_spec(package) is None:
             outcomes[package] = "not installed here, so not checked"
             continue
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            try:
-                outcomes[package] = pool.submit(judge_one, str(folder), engine).result()
-            except Exception as error:  # whatever an engine raises, or its death, is an outcome
-                outcomes[package] = f"FAILED: {error}"
+        # An interpreter of its own: out of a multiprocessing child, which joins its children first, vLLM never returns.
+        command = [sys.executable, "-c", _JUDGE_ONE, str(folder), engine]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        said = [line for line in done.stdout.splitlines() if line.startswith("version ")]
+        trouble = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        outcomes[package] = said[-1] if said else f"FAILED: {trouble[-1]}"
     return outcomes
 
 
