@@ -35,7 +35,7 @@ def supervise(
             command,
             env={**environment, "RAY_TMPDIR": ray},
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=_prepare_child,
         )
     except FileNotFoundError:
         print(f"{command[0]}: no such command in this environment")
@@ -69,7 +69,8 @@ def supervise(
     return status
 
 
-def _end_with_parent() -> None:
+def _prepare_child() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what runs in the background deaf to it
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
