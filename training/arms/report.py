@@ -14,6 +14,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from mtrl_judge_plugin.training.arms.make_data import POINTWISE, UNSEEN
+from mtrl_judge_plugin.training.exporting.model_card import table
 
 HERE = Path(__file__).parent
 PAIRS = "pairwise"
@@ -119,7 +120,7 @@ def arms_table(runs: Sequence[Run]) -> str:
         rows.append([name, " / ".join(setting) if arm != "off_the_shelf" else "", *cells, percent(tasks), *paper])
     head = ["arm", "setting", *POINTWISE, "in domain", "pairwise format", "unseen pairwise"]
     head += ["paper: in domain", "paper: MJ align", "paper: MJ safety"]
-    return table(head, rows)
+    return str(table(head, rows))
 
 
 def settings_table(runs: Sequence[Run]) -> str:
@@ -151,7 +152,7 @@ def settings_table(runs: Sequence[Run]) -> str:
         )
     head = ["arm", "lr", "KL coef", "steps", "seeds", "in domain", "pairwise", "95 % interval", "unseen"]
     head += ["pairwise readable", "forced: in domain", "forced: pairwise", "KL pointwise", "KL pairwise", "distance"]
-    return table(head, rows)
+    return str(table(head, rows))
 
 
 def matched_table(
@@ -184,7 +185,7 @@ def matched_table(
         else:
             rows.append([NAMES[other], "0", "no pair matches", "", ""])
     head = [f"MT-RL against (equal {name})", "pairs of runs", "pairwise format: difference", "MT-RL higher"]
-    return table([*head, "in domain: difference"], rows)
+    return str(table([*head, "in domain: difference"], rows))
 
 
 def interval(group: Sequence[Run], task: str) -> str:
@@ -206,12 +207,6 @@ def spread(values: Iterable[float], digits: int = 3) -> str:
 def percent(figures: Sequence[float]) -> str:
     """The mean of the paper's figures, as a share."""
     return f"{mean(figures) / 100:.3f}" if figures else ""
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def plot(runs: Sequence[Run], path: Path) -> None:

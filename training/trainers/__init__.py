@@ -3,7 +3,11 @@
 from pathlib import Path
 
 
-class GRPOError(ValueError):
+class InputError(ValueError):
+    """Data, model or batch sizes that cannot be trained with; the message says what to change."""
+
+
+class GRPOError(InputError):
     """A run that cannot be started; the message names the file, option or package and the way out."""
 
 

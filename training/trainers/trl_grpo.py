@@ -16,17 +16,15 @@ from typing import Any
 import torch
 from datasets import Dataset, Features, Image, List, Value
 from peft import LoraConfig
-from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import GRPOConfig, GRPOTrainer
 
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.training import rewards
 from mtrl_judge_plugin.training.rewarding import targets
 from mtrl_judge_plugin.training.trainers import GRPOError, last_whole_checkpoint
-from mtrl_judge_plugin.training.trainers.trl_sft import language_layers
+from mtrl_judge_plugin.training.trainers.trl_sft import TURN, language_layers, load, prompt
 
-_TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]
-FEATURES = Features({"prompt": _TURN, "images": List(Image()), "label": Value("string"), "datasource": Value("string")})
+FEATURES = Features({"prompt": TURN, "images": List(Image()), "label": Value("string"), "datasource": Value("string")})
 _ESTIMATORS = {"group_norm": "group", "dr_grpo": "none"}
 _NEEDED = ("rollout.batch_size", "rollout.n_samples_per_prompt", "rollout.max_new_tokens", "train.batch_size")
 
@@ -45,19 +43,16 @@ def train(
         seed: of order and sampling.
 
     Raises:
-        GRPOError: a value that TRL cannot follow, or a model that cannot be loaded; the message names it.
+        GRPOError: a value that TRL cannot follow; the message names it.
+        InputError: a model that cannot be loaded.
         DataError: a folder that cannot be read.
     """
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
     config = to_config(options, out, seed)
     # A step of 1e-6 is lost in the rounding of bfloat16 weights, so what is trained is float32; an adapter always is.
     dtype = torch.bfloat16 if config.bf16 and options.get("ds.lora.rank") else torch.float32
-    try:
-        processor = AutoProcessor.from_pretrained(model, padding_side="left")
-        policy = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype)
-    except (OSError, ValueError, ImportError) as error:
-        problem = str(error).strip().partition("\n")[0]
-        raise GRPOError(f"--model {model}: cannot be loaded: {problem}") from error
+    policy, processor = load(model, dtype)
+    processor.tokenizer.padding_side = "left"
     config.generation_kwargs = {"suppress_tokens": policy.generation_config.suppress_tokens}
     if options.get("actor.freeze_visual_encoder"):
         policy.model.visual.requires_grad_(False)
@@ -140,10 +135,7 @@ def to_dataset(folder: Path, tasks: tuple[str, ...], most: int | None, seed: int
     """The train split in TRL's columns, shuffled, `most` rows of it; images stay on disk until they are needed."""
     rows = [
         {
-            "prompt": [
-                {"role": turn["role"], "content": [{"text": None, **item} for item in turn["content"]]}
-                for turn in row["messages"]
-            ],
+            "prompt": prompt(row),
             "images": [{"path": path, "bytes": None} for path in row["images"]],
             "label": row["label"],
             "datasource": row["datasource"],

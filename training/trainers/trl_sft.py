@@ -18,18 +18,14 @@ from trl import SFTConfig, SFTTrainer
 
 from mtrl_judge_plugin.benchmarks.prepared import DataError, Row, read
 from mtrl_judge_plugin.training.rewarding.targets import check_labels
-from mtrl_judge_plugin.training.trainers import last_whole_checkpoint
+from mtrl_judge_plugin.training.trainers import InputError, last_whole_checkpoint
 from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW
 from mtrl_judge_plugin.verdict import format_reply
 
-_TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]
+TURN = [{"role": Value("string"), "content": [{"type": Value("string"), "text": Value("string")}]}]
 # Images stay paths until the trainer asks for a batch.
-FEATURES = Features({"prompt": _TURN, "completion": _TURN, "images": List(Image(mode="RGB"))})
+FEATURES = Features({"prompt": TURN, "completion": TURN, "images": List(Image(mode="RGB"))})
 _SCHEDULES = {"cosine": ("cosine_with_min_lr", {"min_lr_rate": 0.02}), "constant": ("constant_with_warmup", {})}
-
-
-class InputError(ValueError):
-    """Data, model or batch sizes that cannot be trained with; the message says what to change."""
 
 
 def load_rows(folder: Path, tasks: str | None) -> list[Row]:
@@ -68,7 +64,7 @@ def train(rows: Sequence[Row], args: argparse.Namespace) -> None:
             "process(es)"
         )
     # A step of 1e-5 is lost in the rounding of bfloat16 weights, so what is trained is float32.
-    model, processor = _load(args.model, torch.bfloat16 if args.lora and on_gpu else torch.float32)
+    model, processor = load(args.model, torch.bfloat16 if args.lora and on_gpu else torch.float32)
     if args.freeze_vision:
         model.get_encoder(modality="image").requires_grad_(False)
     steps = args.max_steps or max(1, len(rows) // args.batch_size)
@@ -132,16 +128,20 @@ def to_dataset(rows: Sequence[Row], steps: int, batch_size: int, answer_only_sha
 
 def to_columns(row: Row, answer_only: bool) -> dict[str, Any]:
     """TRL's columns of a prepared row: the judge's own prompt, the reply to learn, the paths of the images."""
-    prompt = [
+    reply = format_reply("" if answer_only else row["reasoning"], json.loads(row["label"])["label"])
+    completion = [{"role": "assistant", "content": [{"type": "text", "text": reply}]}]
+    return {"prompt": prompt(row), "completion": completion, "images": row["images"]}
+
+
+def prompt(row: Row) -> list[dict[str, Any]]:
+    """A prepared row's messages in the shape of TURN, whose items all have the same keys."""
+    return [
         {
             "role": turn["role"],
             "content": [{"type": item["type"], "text": item.get("text")} for item in turn["content"]],
         }
         for turn in row["messages"]
     ]
-    reply = format_reply("" if answer_only else row["reasoning"], json.loads(row["label"])["label"])
-    completion = [{"role": "assistant", "content": [{"type": "text", "text": reply}]}]
-    return {"prompt": prompt, "completion": completion, "images": row["images"]}
 
 
 def _length(columns: dict[str, Any]) -> int:
@@ -150,7 +150,12 @@ def _length(columns: dict[str, Any]) -> int:
     return len(columns["images"]) * 100_000 + sum(len(item["text"] or "") for turn in turns for item in turn["content"])
 
 
-def _load(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def load(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Model and processor, from a checkpoint folder or by a hub name.
+
+    Raises:
+        InputError: it cannot be loaded, or has no image processor.
+    """
     try:
         processor = AutoProcessor.from_pretrained(name)
         model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
