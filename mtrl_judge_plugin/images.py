@@ -8,6 +8,7 @@ import hashlib
 import io
 import threading
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,18 @@ class ImageError(ValueError):
     """An image that cannot be read; the message says which one and why."""
 
 
+@dataclass(frozen=True)
+class Broken:
+    """Stands in a Sample for a picture that could not be read: whoever wants it gets an ImageError with this reason."""
+
+    reason: str
+
+
 def load(image: Any) -> Image.Image:
     """Decode an image, turned upright, as RGB (transparency over white).
 
     Args:
-        image: a PIL image; encoded bytes or base64 bytes; a path, a data URL or a base64 string.
+        image: a PIL image; encoded bytes or base64 bytes; a path, a data URL or a base64 string; or `Broken`.
 
     Raises:
         ImageError: missing file, no image data, truncated or oversized picture. URLs are never fetched.
@@ -67,6 +75,8 @@ def encoded(image: Any) -> bytes:
         return _read(image)
     if isinstance(image, str):
         return _from_string(image)
+    if isinstance(image, Broken):
+        raise ImageError(image.reason)
     raise ImageError(f"image {describe(image)}: want a path, PIL image, bytes, base64 or data URL")
 
 

@@ -41,7 +41,8 @@ class Sample:
         label: the human verdict, one of `choices`, or None.
         ratings: single human ratings behind the label, where they exist.
         group: ties together samples that are not independent (both orders of one pair): the unit of a bootstrap.
-        variant: how the sample differs from its twin in the group ("original", "swapped", ...).
+        variant: how the sample differs from its twin ("original", "swapped", ...).
+        origin: the id of the sample that it is a variant of; its own for an original.
 
     Raises:
         SampleError: unknown form, fewer than two choices, choices equal but for case, a label that is no choice,
@@ -60,6 +61,7 @@ class Sample:
     ratings: Sequence[float] = ()
     group: str = ""
     variant: str = "original"
+    origin: str = ""
 
     def __post_init__(self) -> None:
         for name in ("images", "responses", "choices", "ratings"):
@@ -69,6 +71,8 @@ class Sample:
             object.__setattr__(self, name, tuple(value))
         if not self.group:
             object.__setattr__(self, "group", self.id)
+        if not self.origin:
+            object.__setattr__(self, "origin", self.id)
         if self.form not in get_args(Form):
             raise self._error("form", f"is {self.form!r}; one of {', '.join(get_args(Form))}")
         if not self.choices:

@@ -56,7 +56,9 @@ def iterate(split: str, task: str | None = None, folder: Path = BENCHMARK) -> It
         for row in batch.to_pylist():
             reasoning = row.pop("reasoning")
             if task in (None, row["task"]):
-                yield Sample(**row), reasoning
+                # A group of pairs is one pair in both orders.
+                origin = row["group"] if row["form"] == "pairwise" else row["id"]
+                yield Sample(**row, origin=origin), reasoning
 
 
 def count(split: str, task: str, folder: Path = BENCHMARK) -> int:

@@ -52,7 +52,7 @@ def to_row(sample: Sample, images: Sequence[str], reasoning: str = "") -> Row:
     """
     if sample.label is None:
         raise DataError(f"sample {sample.id!r} has no label to train on")
-    names = ("id", "task", "form", "question", "text", "responses", "choices", "label", "group", "variant")
+    names = ("id", "task", "form", "question", "text", "responses", "choices", "label", "group", "variant", "origin")
     return {
         "messages": [
             {"role": turn["role"], "content": [_without_image(item) for item in turn["content"]]}

@@ -1,0 +1,59 @@
+"""SeeTRUE (Yarom et al., NeurIPS 2023): does the text match the image?
+
+    SeeTRUE.csv     image,text,label,original_dataset_id,dataset_source
+                    1234.jpg,"a dog on a sofa",1,1234,coco_t2i
+    images.zip      the named images
+
+The paper's splits, 5,544 / 693 / 693, are made here: the data set has none. Its card calls it a test set: training on
+any part of it is your choice to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
+from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples, splits
+from mtrl_judge_plugin.benchmarks.tables import Row, read
+from mtrl_judge_plugin.sample import Sample
+
+SPLITS = ("train", "validation", "test")
+TASKS = ("seetrue",)
+TERMS = "CC BY 4.0, gated; its card says that it is a test set and not to be trained on"
+SOURCE = Source("seetrue", TERMS, hub="yonatanbitton/SeeTRUE", revision="6cc46a6", files="SeeTRUE.csv and images.zip")
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_LABELS = {"1": "yes", "0": "no"}
+
+
+def load(split: str, task: str = "seetrue", folder: str | Path | None = None) -> Iterator[Sample]:
+    """The samples of a split; all texts of an image stand in one split.
+
+    Raises:
+        DataError: no such split or task, or the data cannot be used; the message names file, row and column.
+    """
+    check_names(__name__, split, task, SPLITS, TASKS)
+    pictures = SOURCE.file("images.zip", folder)
+    rows = list(read(SOURCE.file("SeeTRUE.csv", folder), ("image", "text", "label", "dataset_source")))
+    chosen = splits([row.text("image") for row in rows], SHARES)
+
+    def convert(row: Row) -> Iterator[Sample]:
+        yield Sample(
+            id=f"seetrue-{row.number}",
+            task="seetrue",
+            form="pointwise",
+            question=QUESTIONS["alignment"][0],
+            images=(row.picture("image", within=pictures),),
+            text=row.text("text"),
+            choices=("yes", "no"),
+            label=row.one_of("label", _LABELS),
+            group=row.text("image"),
+        )
+
+    wanted = [row for row, its in zip(rows, chosen, strict=True) if its == split]
+    yield from samples(wanted, convert, f"seetrue {split}", len(wanted))
+
+
+def sources() -> dict[str, str]:
+    """Where the data comes from."""
+    return SOURCE.revisions()

@@ -1,0 +1,204 @@
+"""Rows of table files, whose cells say where they stand when they do not hold what they should.
+
+for row in read(path, ("image", "text", "label")):
+    row.text("text"), row.one_of("label", {"0": "no", "1": "yes"}), row.picture("image", within=archive)
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mtrl_judge_plugin.benchmarks.pictures import ArchiveError, UnusableError, keep, picture_in
+from mtrl_judge_plugin.images import Broken, ImageError
+
+_Value = TypeVar("_Value")
+
+
+class DataError(ValueError):
+    """A data set that cannot be used as it is; the message names the file, the row and the column."""
+
+
+class Row(Mapping[str, Any]):
+    """One row: a mapping of its columns whose methods read one column and name the place where they cannot.
+
+    Attributes:
+        file: where it stands.
+        number: from 1, a header not counted.
+    """
+
+    def __init__(self, file: Path, number: int, values: Mapping[str, Any]) -> None:
+        self.file, self.number, self._values = file, number, values
+
+    def __getitem__(self, column: str) -> Any:
+        if column not in self._values:
+            raise self.error(column, f"missing; the row has {', '.join(self._values)}")
+        return self._values[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def error(self, column: str, problem: str) -> DataError:
+        """A DataError about one cell."""
+        return DataError(f"{self.file}, row {self.number}, column {column}: {problem}")
+
+    def text(self, column: str) -> str:
+        """The cell as text; empty where it holds nothing."""
+        value = self[column]
+        return "" if value is None else str(value)
+
+    def real(self, column: str) -> float:
+        """The cell as a finite number.
+
+        Raises:
+            DataError: it is none.
+        """
+        try:
+            value = float(self[column])
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise self.error(column, f"{self[column]!r} is no number")
+        return value
+
+    def integer(self, column: str, low: int | None = None, high: int | None = None) -> int:
+        """The cell as an integer within bounds.
+
+        Raises:
+            DataError: it is none, or out of bounds.
+        """
+        value = self.real(column)
+        if value != int(value) or (low is not None and value < low) or (high is not None and value > high):
+            wanted = "an integer" if low is None else f"an integer from {low} to {high}"
+            raise self.error(column, f"{self[column]!r} is not {wanted}")
+        return int(value)
+
+    def one_of(self, column: str, meanings: Mapping[str, _Value]) -> _Value:
+        """What the cell means: its text, case and white space aside, looked up.
+
+        Raises:
+            DataError: it is none of them.
+        """
+        text = self.text(column).strip().casefold()
+        for name, meaning in meanings.items():
+            if name.casefold() == text:
+                return meaning
+        raise self.error(column, f"{self[column]!r} is none of {', '.join(meanings)}")
+
+    def items_of(self, column: str, number: int | None = None) -> list[Any]:
+        """The cell as a list, of so many items if `number` says so.
+
+        Raises:
+            DataError: it is none.
+        """
+        value = self[column]
+        value = value.tolist() if hasattr(value, "tolist") else value
+        if not isinstance(value, (list, tuple)) or (number is not None and len(value) != number):
+            wanted = "a list" if number is None else f"a list of {number}"
+            raise self.error(column, f"{str(value)[:80]!r} is not {wanted}")
+        return list(value)
+
+    def picture(self, column: str, within: Path | None = None) -> str | Broken:
+        """The picture of a cell as a path; `Broken`, with the place, if it cannot be decoded.
+
+        Args:
+            column: holds encoded bytes, the hub's `{"bytes", "path"}`, or the name of a file.
+            within: the folder or zip file that holds the named file; the table's own folder if not given.
+
+        Raises:
+            UnusableError: there is no picture.
+            DataError: the name leads out of the folder.
+        """
+        return self.pictures(column, [self[column]], within)[0]
+
+    def pictures(self, column: str, cells: Sequence[Any], within: Path | None = None) -> list[str | Broken]:
+        """As `picture`, of several values that the column holds."""
+        found: list[str | Broken] = []
+        for cell in cells:
+            data, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, Mapping) else (cell, cell)
+            try:
+                if isinstance(data, (bytes, bytearray)):
+                    found.append(keep(bytes(data)))
+                elif isinstance(name, str) and name.strip():
+                    found.append(picture_in(within or self.file.parent, name))
+                else:
+                    raise UnusableError("no image")
+            except ImageError as error:
+                found.append(Broken(str(self.error(column, str(error)))))
+            except ArchiveError as error:
+                raise self.error(column, str(error)) from error
+        return found
+
+
+def read(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
+    """The rows of a .parquet, .csv, .tsv, .jsonl or .json (a list of objects) file, one by one.
+
+    Args:
+        path: the file.
+        columns: what every row must have; nothing else is read from parquet but these and `optional`.
+        optional: what it may have.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or holds no row.
+    """
+    readers = {".parquet": _parquet, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".json": _json}
+    if path.suffix.lower() not in readers:
+        raise DataError(f"{path}: unknown kind of file; {', '.join(readers)} can be read")
+    number = 0
+    try:
+        for number, values in enumerate(readers[path.suffix.lower()](path, [*columns, *optional]), 1):
+            if not isinstance(values, Mapping):
+                raise DataError(f"{path}, row {number}: not an object with columns")
+            missing = [column for column in columns if column not in values]
+            if missing:
+                raise DataError(
+                    f"{path}, row {number}: no column {', '.join(missing)}; it has {', '.join(map(str, values))}"
+                )
+            yield Row(path, number, values)
+    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
+        raise DataError(f"{path}, behind row {number}: cannot be read: {error}") from error
+    if not number:
+        raise DataError(f"{path}: holds no row")
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path)
+        present = table.schema_arrow.names
+        missing = [column for column in columns if column not in present]
+        if len(missing) == len(columns):
+            raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(present)}")
+        for batch in table.iter_batches(batch_size=64, columns=[name for name in columns if name in present]):
+            yield from batch.to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+        raise DataError(f"{path}: no parquet file ({error}); download it again") from error
+
+
+def _csv(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    csv.field_size_limit(1 << 30)  # the module's own limit is shorter than many an answer
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ","):
+            # A short line has None in its last columns, a long one a list under None: neither is a row of this table.
+            yield {name: value for name, value in row.items() if name is not None and value is not None}
+
+
+def _jsonl(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    with path.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+def _json(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, list):
+        raise DataError(f"{path}: not a list of objects")
+    yield from content
