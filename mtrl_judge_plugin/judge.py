@@ -18,7 +18,7 @@ from mtrl_judge_plugin.engines import Conversation, Engine, Sampling
 from mtrl_judge_plugin.images import ImageError
 from mtrl_judge_plugin.ledger import Entry, Ledger
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.verdict import Verdict, parse
+from mtrl_judge_plugin.verdict import Verdict, majority, parse
 
 #: Engines count up from a seed, one for each conversation.
 _SEEDS_PER_DRAW = 1_000_003
@@ -60,8 +60,12 @@ class Judge:
         verdict: "reason" (reasoning, then the verdict) or "direct" (probabilities of the choices, one forward pass).
         lenient: read replies leniently: for models that were not trained on our format.
         strict: raise UnscoredError at the first judgment without a verdict instead of returning it unscored.
+        votes: how many sampled replies to each sample vote on its verdict; a tie is unscored.
         sampling: `max_new_tokens` is the budget of the reasoning; the verdict has its own.
         ledger: cache and log, or None.
+
+    Raises:
+        ValueError: an unknown `verdict`; votes that cannot differ (greedy, or `verdict="direct"`), or fewer than one.
 
     Attributes:
         counts: judged, cached, forced, failed (no reply), unreadable (a reply without a verdict), since it was built.
@@ -74,15 +78,23 @@ class Judge:
         verdict: Literal["reason", "direct"] = "reason",
         lenient: bool = False,
         strict: bool = False,
+        votes: int = 1,
         sampling: Sampling | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         if verdict not in ("reason", "direct"):
             raise ValueError(f"verdict={verdict}: unknown; reason or direct")
+        if votes < 1:
+            raise ValueError(f"votes={votes}: want 1 or more")
+        if votes > 1 and verdict == "direct":
+            raise ValueError(f"votes={votes},verdict=direct: there is nothing to vote on; use verdict=reason")
+        if votes > 1 and not (sampling and sampling.temperature > 0):
+            raise ValueError(f"votes={votes}: greedy votes are all the same; set temperature above 0")
         self.engine = engine
         self.verdict = verdict
         self.lenient = lenient
         self.strict = strict
+        self.votes = votes
         self.sampling = sampling or Sampling()
         self.ledger = ledger
         self.counts: Counter[str] = Counter()
@@ -124,17 +136,20 @@ class Judge:
                 return asking.score(self.engine, questions)
             return asking.reason(self.engine, questions, sampling, lenient=self.lenient)
 
-        drafts = [Question("", "", prompts.messages(sample), sample.choices) for sample in samples]
-        names = [f"sample {sample.id!r} of task {sample.task!r}" for sample in samples]
+        asked = [sample for sample in samples for _ in range(self.votes)]
+        drafts = [Question("", "", prompts.messages(sample), sample.choices) for sample in asked]
+        names = [f"sample {sample.id!r} of task {sample.task!r}" for sample in asked]
         entries = self._entries(drafts, names, sampling or self.sampling, asking.ANSWER_TOKENS, progress, ask)
         verdicts = []
-        for sample, name, (entry, _) in zip(samples, names, entries, strict=True):
+        for sample, name, (entry, _) in zip(asked, names, entries, strict=True):
             verdict = _verdict(entry, sample.choices, self.lenient)
             self.counts["unreadable"] += verdict.answer is None and entry.error is None
             if self.strict and verdict.answer is None:  # from the ledger, and read less leniently than before
                 raise UnscoredError(f"{name} is unscored: {verdict.error}")
             verdicts.append(verdict)
-        return verdicts
+        if self.votes == 1:
+            return verdicts
+        return [majority(verdicts[start : start + self.votes]) for start in range(0, len(verdicts), self.votes)]
 
     def reply(
         self,

@@ -17,11 +17,14 @@ _JUDGE_OPTIONS: dict[str, Any] = {
     "verdict": Literal["reason", "direct"],
     "lenient": bool,
     "strict": bool,
+    "votes": int,
     "ledger": str | None,
 }
 _SAMPLING_OPTIONS = {name: kind for name, kind in get_type_hints(Sampling).items() if name != "stop"}
 #: The embedded judge reasons in under 100 tokens; more room would only let it ramble on prompts it does not know.
 _TINY_REASONING = 192
+#: Of votes, where no temperature is given: the model's own distribution.
+_VOTING_TEMPERATURE = 1.0
 
 
 def load_judge(arguments: str = "", /, **options: Any) -> Judge:
@@ -32,7 +35,7 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
     Args:
         arguments: `key=value,key=value`.
         options: the same as keyword arguments; they win over `arguments`. `engine` (hf, vllm, endpoint), the
-            engine's own options (`pretrained`, `device`, `base_url`, ...), `verdict`, `lenient`, `strict`,
+            engine's own options (`pretrained`, `device`, `base_url`, ...), `verdict`, `lenient`, `strict`, `votes`,
             `max_new_tokens`, `temperature`, `top_p`, `seed`, `ledger` (a path, or "none"). With neither
             `pretrained` nor `engine`: the embedded judge, offline.
 
@@ -45,12 +48,15 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
     if "pretrained" in engine_options(kind) and not given.get("pretrained"):
         given["pretrained"] = str(tiny.JUDGE)
         given.setdefault("max_new_tokens", _TINY_REASONING)
+    if given.get("votes", 1) > 1:
+        given.setdefault("temperature", _VOTING_TEMPERATURE)
     ledger = given.get("ledger")
     return Judge(
         shared_engine(kind, **{name: given[name] for name in engine_options(kind) if name in given}),
         verdict=given.get("verdict", "reason"),
         lenient=given.get("lenient", False),
         strict=given.get("strict", False),
+        votes=given.get("votes", 1),
         sampling=_sampling(given),
         ledger=None if ledger == "none" else Ledger(ledger or default_path()),
     )

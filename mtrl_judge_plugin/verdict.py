@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 _WELL_FORMED = re.compile(r"\s*<think>(.*?)</think>\s*<answer>(.*?)</answer>\s*", re.DOTALL)
@@ -24,7 +25,7 @@ class Verdict:
         reasoning: what stands before the verdict; "" where there is none.
         well_formed: the reply has exactly our two blocks, by itself, and its answer is one of the choices.
         forced: the reasoning was cut off, and the answer asked for in a second, short generation.
-        probabilities: choice -> probability, summing to 1 (`verdict=direct` only).
+        probabilities: choice -> probability, summing to 1 (`verdict=direct`), or share of the votes (`votes=K`).
         reply: the whole reply, as it was read.
         error: why there is no answer, or None.
     """
@@ -63,6 +64,30 @@ def parse(reply: str, choices: Sequence[str], *, lenient: bool = False) -> Verdi
     answer = _lenient_answer(visible(reply), choices) if lenient else None
     problem = None if answer is not None else _problem(reply, match, choices, lenient)
     return Verdict(answer, reasoning=reasoning_of(reply), reply=reply, error=problem)
+
+
+def majority(votes: Sequence[Verdict]) -> Verdict:
+    """The verdict of several on one question: the answer that most of the scored ones give; a tie is unscored.
+
+    `probabilities` are the shares of the scored votes; reasoning and reply are those of the first vote that won.
+
+    >>> majority([Verdict("A"), Verdict("B"), Verdict("A"), Verdict(None)]).probabilities
+    {'A': 0.6666666666666666, 'B': 0.3333333333333333}
+
+    Raises:
+        ValueError: there are no votes.
+    """
+    if not votes:
+        raise ValueError("votes: none given")
+    counts = Counter(vote.answer for vote in votes if vote.answer is not None)
+    if not counts:
+        return replace(votes[0], error=f"none of {len(votes)} votes is scored; the first: {votes[0].error}")
+    shares = {answer: count / counts.total() for answer, count in counts.items()}
+    (answer, most), *others = counts.most_common()
+    if others and others[0][1] == most:
+        tie = ", ".join(f"{name} {count}" for name, count in counts.items())
+        return Verdict(None, probabilities=shares, error=f"the votes are tied: {tie}")
+    return replace(next(vote for vote in votes if vote.answer == answer), probabilities=shares)
 
 
 def visible(reply: str) -> str:

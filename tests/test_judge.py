@@ -173,6 +173,32 @@ def test_sampled_repeats_are_different_draws_and_greedy_ones_are_one(tmp_path):
     assert len(set(seeds)) == 3, "draws never share a seed, whatever was drawn before"
 
 
+def test_votes_are_different_draws_and_the_majority_decides():
+    votes = {"1": iter(["yes", "no", "yes"]), "2": iter(["no", "no", "maybe"]), "3": iter(["yes", "no", "maybe"])}
+
+    def reply(text):
+        return f"<think>hm</think><answer>{next(votes[text.partition('Is it ')[2][0]])}</answer>"
+
+    judge = Judge(Scripted(reply), votes=3, sampling=Sampling(temperature=1.0))
+    first, second, third = judge.judge([sample(1), sample(2), sample(3)])
+    assert (first.answer, first.probabilities) == ("yes", pytest.approx({"yes": 2 / 3, "no": 1 / 3}))
+    assert (second.answer, second.probabilities) == ("no", {"no": 1.0}), "an unreadable vote is no vote"
+    assert (third.answer, third.error) == (None, "the votes are tied: yes 1, no 1")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"votes": 3}, "greedy votes are all the same; set temperature above 0"),
+        ({"votes": 0}, "want 1 or more"),
+        ({"votes": 3, "verdict": "direct", "sampling": Sampling(temperature=1.0)}, "nothing to vote on"),
+    ],
+)
+def test_votes_that_cannot_differ_are_refused(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        Judge(Scripted(), **options)
+
+
 PROMPT = [{"role": "user", "content": [{"type": "text", "text": "Rate it."}]}]
 
 

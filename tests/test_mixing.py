@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtrl_judge_plugin.sample import Sample, SampleError
 from mtrl_judge_plugin.training.preparing import mixing
-from mtrl_judge_plugin.training.preparing.mixing import Entry, draw, shares, swapped
+from mtrl_judge_plugin.training.preparing.mixing import Entry, draw, shares
 
 
 @st.composite
@@ -85,24 +84,3 @@ def test_shares_ask_for_no_more_than_there_is(sizes, power):
 
 def test_examples_in_docstrings():
     assert doctest.testmod(mixing).failed == 0
-
-
-@pytest.mark.parametrize("responses", [(), ("good", "bad")])
-@pytest.mark.parametrize(("label", "exchanged"), [("A", "B"), ("B", "A"), ("tie", "tie")])
-def test_swapped_exchanges_the_candidates_and_the_label(responses, label, exchanged):
-    images = ("one.png",) if responses else ("one.png", "two.png")
-    choices = ("A", "B", "tie")
-    pair = Sample("7", "t", "pairwise", "Which?", images, responses=responses, choices=choices, label=label, group="g")
-    other = swapped(pair)
-    assert other.label == exchanged
-    assert (other.images, other.responses) == ((images, ("bad", "good")) if responses else (("two.png", "one.png"), ()))
-    assert (other.id, other.group, other.variant, other.choices) == ("7-swapped", "g", "swapped", choices)
-    back = swapped(other)
-    assert (back.images, back.responses, back.label) == (pair.images, pair.responses, pair.label)
-
-
-def test_swapped_says_what_it_cannot_swap():
-    with pytest.raises(SampleError, match="a score has no other order"):
-        swapped(Sample("7", "t", "score", "How good?", choices=("1", "2")))
-    with pytest.raises(SampleError, match="hold A and B, not left, right"):
-        swapped(Sample("7", "t", "pairwise", "Which?", ("a", "b"), choices=("left", "right")))

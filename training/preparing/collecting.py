@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from mtrl_judge_plugin import images
-from mtrl_judge_plugin.benchmarks import prepared
+from mtrl_judge_plugin.benchmarks import prepared, variants
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training.preparing import budget, mixing, sources
+from mtrl_judge_plugin.training.preparing import budget, sources
 from mtrl_judge_plugin.training.preparing.duplicates import Fingerprint, HeldOut
 from mtrl_judge_plugin.training.preparing.sources import Benchmark
 from mtrl_judge_plugin.training.preparing.workbench import Picture, Workbench
@@ -151,7 +151,7 @@ class Collector:
         held = _content(key, sample, paths) if pair else None
         self.bench.add(split, (key, sample.label or "", unit, _line(sample, paths, reasoning)), held=held)
         if pair and split == "train" and self.swap:
-            other = mixing.swapped(sample)
+            other = variants.swapped(sample)
             exchanged = paths if sample.responses else paths[::-1]
             row = (key, other.label or "", unit, _line(other, exchanged, ""))
             self.bench.add(split, row, added=_content(key, other, exchanged))

@@ -1,14 +1,11 @@
-"""Which training samples are drawn: the other order of pairs, limits, class balance, shares of the tasks."""
+"""Which training samples are drawn: limits, class balance, shares of the tasks."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
-
-from mtrl_judge_plugin.sample import Sample, SampleError
 
 MIXINGS = ("proportional", "equal", "temperature")
 
@@ -20,28 +17,6 @@ class Entry(NamedTuple):
     task: str
     label: str
     unit: str
-
-
-def swapped(sample: Sample) -> Sample:
-    """The other order of a pair: candidates and label exchanged, in the same group; a tie stays a tie.
-
-    Raises:
-        SampleError: the sample is no pair, or its choices are not named after its candidates.
-    """
-    if sample.form != "pairwise":
-        raise SampleError(f"sample {sample.id!r}: a {sample.form} has no other order")
-    first, second = sample.letters
-    if not {first, second} <= set(sample.choices):
-        raise SampleError(f"sample {sample.id!r}: the choices of a pair hold A and B, not {', '.join(sample.choices)}")
-    return replace(
-        sample,
-        id=f"{sample.id}-swapped",
-        images=sample.images if sample.responses else sample.images[::-1],
-        responses=sample.responses[::-1],
-        label={first: second, second: first}.get(sample.label or "", sample.label),
-        ratings=(),  # whether they belong to the candidates or to the raters is not said
-        variant="swapped" if sample.variant == "original" else f"{sample.variant}-swapped",
-    )
 
 
 def draw(
