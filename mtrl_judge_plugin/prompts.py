@@ -31,8 +31,12 @@ _CONTROL = re.compile(
 )
 
 
-def messages(sample: Sample) -> list[Message]:
+def messages(sample: Sample, instruction: str = INSTRUCTION) -> list[Message]:
     """One user message: the named images, the question, the fenced texts, the verdicts to choose from.
+
+    Args:
+        sample: what to judge.
+        instruction: how the reply must look.
 
     Returns:
         Chat messages in the content-list form of transformers: `{"type": "image", "image": ...}` and
@@ -50,7 +54,7 @@ def messages(sample: Sample) -> list[Message]:
     names = sample.letters if len(sample.responses) > 1 else ("",)
     for name, response in zip(names, sample.responses, strict=False):
         parts.append(f"Response{name and ' ' + name}:\n{fence(response)}")
-    parts += [_verdicts(sample), INSTRUCTION]
+    parts += [_verdicts(sample), instruction]
     content.append({"type": "text", "text": "\n".join(parts)})
     return [{"role": "user", "content": content}]
 

@@ -1,30 +1,61 @@
-"""The cluster bootstrap against scipy's, against simulation, and its metrics against scikit-learn."""
+"""The cluster bootstrap against theory and simulation; two judges compared."""
+
+import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import accuracy_score, f1_score
 
-from mtrl_judge_plugin.metrics import intervals
-
-words = st.sampled_from(["yes", "no", "maybe"])
+from mtrl_judge_plugin.metrics.agreement import accuracy, cohen_kappa, macro_f1, mean
+from mtrl_judge_plugin.metrics.intervals import cluster_bootstrap, mcnemar, paired_bootstrap
 
 
-@given(st.lists(st.tuples(words, words), min_size=1, max_size=60))
-def test_metrics_of_a_confusion_matrix_are_scikit_learns(pairs):
-    labels, answers = zip(*pairs, strict=True)
-    cells = intervals.confusion(labels, answers).sum(axis=0, keepdims=True)
-    assert intervals.macro_f1(cells)[0] == pytest.approx(f1_score(labels, answers, average="macro", zero_division=0.0))
-    assert intervals.accuracy(cells)[0] == pytest.approx(accuracy_score(labels, answers))
+def of(values):
+    """The mean of values, as a function of weights."""
+    return lambda weights: mean(values, weights)
+
+
+def interval(values, groups, **options):
+    return cluster_bootstrap({"mean": of(values)}, groups, **options)["mean"]
+
+
+def coin(seed, n):
+    return (np.random.default_rng(seed).random(n) < 0.5).astype(float)
+
+
+def test_all_metrics_see_the_same_draws():
+    right = coin(0, 100)
+    both = cluster_bootstrap({"right": of(right), "wrong": of(1 - right)}, range(100), resamples=300)
+    assert both["right"].low == pytest.approx(1 - both["wrong"].high)
+    assert both["right"] == interval(right, range(100), resamples=300)
+    assert both["right"] != interval(right, range(100), resamples=300, seed=1)
+
+
+def test_a_resample_is_made_of_whole_groups():
+    groups = ["a", "b", "a", "c", "b", "a"]
+    seen = []
+    cluster_bootstrap({"": lambda weights: seen.append(weights) or weights[:, 0]}, groups, resamples=150)
+    drawn = np.concatenate(seen[:-1])
+    assert drawn.shape == (150, 6)
+    assert (drawn[:, [0, 0, 1]] == drawn[:, [2, 5, 4]]).all()
+    assert (drawn[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    assert seen[-1].tolist() == [[1] * 6]
 
 
 def test_unscored_answers_are_left_out():
-    cells = intervals.confusion(["yes", "no", "no"], ["yes", None, "no"])
-    assert intervals.accuracy(cells.sum(axis=0, keepdims=True)).tolist() == [1.0]
-    nothing = intervals.cluster_bootstrap(intervals.confusion(["yes"], [None]), ["1"], intervals.macro_f1)
-    assert np.isnan(nothing).all()
+    labels, answers = np.array([1, 0, 0]), np.array([1, -1, 0])
+    found = cluster_bootstrap({"accuracy": lambda weights: accuracy(labels, answers, 2, weights)}, "abc")
+    assert found["accuracy"] == (1, 1, 1)  # also where only the unscored was drawn
+    metrics = {
+        "macro_f1": lambda weights: macro_f1(labels, [-1] * 3, 2, weights),
+        "kappa": lambda weights: cohen_kappa(labels, [-1] * 3, 2, weights),
+    }
+    assert np.isnan(list(cluster_bootstrap(metrics, "abc").values())).all()
+
+
+def test_no_samples_give_no_interval():
+    assert np.isnan(interval(np.array([]), [])).all()
+    assert math.isnan(paired_bootstrap(of(np.array([])), of(np.array([])), []).p_value)
 
 
 def test_groups_of_one_give_scipys_interval():
@@ -32,20 +63,17 @@ def test_groups_of_one_give_scipys_interval():
     peer = stats.bootstrap(
         (right,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(2)
     ).confidence_interval
-    ours = intervals.cluster_bootstrap(
-        np.stack([right, 1 - right], axis=1), range(200), lambda sums: sums[:, 0] / sums.sum(axis=1), resamples=4000
-    )
+    ours = interval(right, range(200), resamples=4000)
     assert ours.value == right.mean()
     assert ours.low == pytest.approx(peer.low, abs=0.01)
     assert ours.high == pytest.approx(peer.high, abs=0.01)
 
 
 def test_twins_in_one_group_widen_the_interval_by_the_root_of_two():
-    right = (np.random.default_rng(1).random(300) < 0.5).astype(float)
-    both = np.repeat(np.stack([right, 1 - right], axis=1), 2, axis=0)
+    both = np.repeat(coin(1, 300), 2)
 
     def width(groups):
-        found = intervals.cluster_bootstrap(both, groups, lambda sums: sums[:, 0] / sums.sum(axis=1), resamples=4000)
+        found = interval(both, groups, resamples=4000)
         return found.high - found.low
 
     assert width(np.repeat(np.arange(300), 2)) / width(range(600)) == pytest.approx(2**0.5, rel=0.1)
@@ -57,17 +85,66 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     for seed in range(300):
         chance = random.beta(4, 4, size=80)  # each group has a chance of its own, 0.5 on average
         right = (random.random((80, 3)) < chance[:, None]).astype(float).ravel()
-        found = intervals.cluster_bootstrap(
-            np.stack([right, 1 - right], axis=1),
-            np.repeat(np.arange(80), 3),
-            lambda sums: sums[:, 0] / sums.sum(axis=1),
-            resamples=400,
-            seed=seed,
-        )
+        found = interval(right, np.repeat(np.arange(80), 3), resamples=400, seed=seed)
         covered += found.low <= 0.5 <= found.high
     assert 0.90 <= covered / 300 <= 0.98
 
 
-def test_lengths_must_agree():
-    with pytest.raises(ValueError, match="2 rows of statistics for 1 groups"):
-        intervals.cluster_bootstrap(np.zeros((2, 1)), ["a"], intervals.accuracy)
+def test_a_coin_flip_judges_accuracy_is_a_half(pytestconfig):
+    random = np.random.default_rng(4)
+    covered = 0
+    for seed in range(200):
+        labels, answers = random.integers(2, size=(2, 300))
+        found = cluster_bootstrap(
+            {"accuracy": lambda weights, y=labels, a=answers: accuracy(y, a, 2, weights)},
+            range(300),
+            resamples=500,
+            seed=seed,
+        )["accuracy"]
+        covered += found.low <= 0.5 <= found.high
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n95% intervals of a coin-flip judge's accuracy that cover 0.5: {covered / 200:.1%} of 200")
+    assert 0.90 <= covered / 200 <= 0.98
+
+
+def test_judges_on_the_same_samples_are_compared_more_sharply_than_apart():
+    first = coin(5, 400)
+    second = first.copy()
+    second[:12] = 0  # worse on the few of the twelve that the first has right
+    found = paired_bootstrap(of(first), of(second), range(400))
+    assert found.difference.value == pytest.approx(first[:12].sum() / 400)
+    apart = interval(first, range(400))
+    assert found.difference.high - found.difference.low < (apart.high - apart.low) / 2
+
+
+def test_p_values_of_the_paired_bootstrap():
+    same = coin(6, 50)
+    assert paired_bootstrap(of(same), of(same), range(50)).p_value == 1
+    better = paired_bootstrap(of(np.ones(50)), of(np.zeros(50)), range(50), resamples=999)
+    assert better == ((1, 1, 1), pytest.approx(2 / 1000))
+    first, second = coin(7, 50), coin(8, 50)
+    one, other = (paired_bootstrap(of(a), of(b), range(50)) for a, b in ((first, second), (second, first)))
+    assert one.p_value == pytest.approx(other.p_value)
+    assert one.difference.low == pytest.approx(-other.difference.high)
+    unscored = paired_bootstrap(of(same), of(np.full(50, np.nan)), range(50))
+    assert np.isnan([*unscored.difference, unscored.p_value]).all()
+
+
+def test_equal_judges_are_seldom_told_apart():
+    random = np.random.default_rng(9)
+    found = [
+        paired_bootstrap(
+            *(of(side) for side in (random.random((2, 150)) < 0.7).astype(float)), range(150), resamples=400, seed=seed
+        ).p_value
+        for seed in range(200)
+    ]
+    assert 0.01 <= np.mean(np.array(found) < 0.05) <= 0.1
+
+
+def test_mcnemar_leaves_out_what_either_leaves_unscored():
+    first = [1, 1, 1, 0, 0, np.nan, 1]
+    second = [0, 0, 1, 1, 0, 0, np.nan]
+    assert mcnemar(first, second) == (2, 1, 1.0)
+    assert mcnemar([True] * 10, [False] * 10) == (10, 0, pytest.approx(2 / 2**10))
+    assert mcnemar([1, 0], [1, 0]) == (0, 0, 1.0)
+    assert math.isnan(mcnemar([np.nan], [1]).p_value)

@@ -1,7 +1,7 @@
 """Twins of a Sample: the same thing judged once more in another way, to see whether the verdict stays.
 
-A twin keeps its sample's `group` and `origin`; its `variant` says what is different, and `restored` reads its verdict in
-the original's terms:
+A twin keeps its sample's `group` and `origin`; its `variant` says what is different, and `restored` reads its verdict
+in the original's terms:
 
     swapped           the two candidates exchanged
     rotated-K         a ranking whose first K candidates come last

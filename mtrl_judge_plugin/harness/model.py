@@ -68,8 +68,9 @@ class MTRLJudge(lmms):
             groups.setdefault(key, []).append(number)
         results: dict[int, GenerationResult] = {}
         for (ours, max_tokens, sampling), numbers in groups.items():
-            for start in range(0, len(numbers), _SLICE):
-                part = numbers[start : start + _SLICE]
+            size = _SLICE - _SLICE % requests[numbers[0]].repeats  # repeats of a document are draws of one call
+            for start in range(0, len(numbers), size):
+                part = numbers[start : start + size]
                 asked = [requests[number] for number in part]
                 replies = self._judge(asked, sampling) if ours else self._reply(asked, max_tokens, sampling)
                 results |= dict(zip(part, replies, strict=True))
@@ -94,8 +95,8 @@ class MTRLJudge(lmms):
         verdicts = self.judge.judge(samples, sampling=sampling, progress=self._rank == 0)
         for request, sample, verdict in zip(requests, samples, verdicts, strict=True):
             task = _task_of(request)
-            if task is not None and verdict.forced:
-                task.forced.add(sample.id)
+            if task is not None:
+                task.verdicts.setdefault(sample.id, verdict)
             # A failed judgment is an empty reply: unscored, never a guess.
             yield GenerationResult(verdict.reply, None)
 

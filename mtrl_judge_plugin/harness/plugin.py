@@ -52,8 +52,10 @@ def _add_tasks(tasks: ModuleType) -> None:
         return
 
     def initialize_tasks(self: Any, include_path: Any = None, include_defaults: bool = True) -> dict[str, Any]:
+        from mtrl_judge_plugin.harness.task import JudgeTask
         from mtrl_judge_plugin.task_configs import FOLDER
 
+        JudgeTask.run_model = self.model_name
         ours = self._get_task_and_group(str(FOLDER))
         for entry in ours.values():
             # "python_task" loads the same way, but `--tasks list` leaves such tasks out.
@@ -64,7 +66,18 @@ def _add_tasks(tasks: ModuleType) -> None:
     tasks.TaskManager.initialize_tasks = initialize_tasks
 
 
-_EXTENSIONS: dict[str, Callable[[Any], None]] = {"llm_judge": _add_provider, "tasks": _add_tasks}
+def _add_analyses(loggers: ModuleType) -> None:
+    from mtrl_judge_plugin.harness.saving import saving_analyses
+
+    tracker = loggers.EvaluationTracker
+    tracker.save_results_aggregated = saving_analyses(tracker.save_results_aggregated)
+
+
+_EXTENSIONS: dict[str, Callable[[Any], None]] = {
+    "llm_judge": _add_provider,
+    "tasks": _add_tasks,
+    "loggers": _add_analyses,
+}
 
 
 class _Watched(ModuleType):

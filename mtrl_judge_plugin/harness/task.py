@@ -1,20 +1,25 @@
 """JudgeTask: the one class that our task YAMLs name. A YAML holds values only; everything else is here.
 
-task: mtrl_judge_embedded_safety
+task: mtrl_judge_vl_rewardbench
 class: !function mtrl_judge_plugin.harness.task.JudgeTask
 output_type: generate_until
+lmms_eval_specific_kwargs:
+  default: {lenient: true}        # other models' replies are read leniently; `instruction:` words the reply format
+  mtrl_judge: {lenient: false}    # ours must keep to its format (lenient=true among its arguments says otherwise)
 metadata:
-  benchmark: embedded     # a module of mtrl_judge_plugin.benchmarks
-  subset: safety          # what its load() is asked for
-  metrics: [macro_f1, accuracy, well_formed, coverage]
-  split: validation       # what load() reads; test if not given
-  folder: /data           # where from, for a benchmark that takes a folder (`prepared`)
+  benchmark: vl_rewardbench       # a module of mtrl_judge_plugin.benchmarks
+  subset: vl_rewardbench          # the task that its load() is asked for
+  metrics: [accuracy, acc_plus]   # headline numbers, each with its interval; all others are in the JSON file
+  split: validation               # what load() reads; test if not given
+  folder: /data                   # where from, if not from MTRL_JUDGE_DATA or the hub
+  options: {threshold: 3.5}       # further arguments of load()
+  variants: [orders, paraphrases] # twins to judge as well, see benchmarks/variants.py; [orders] if not given
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -23,30 +28,42 @@ import datasets
 from lmms_eval.api.task import ConfigurableMessagesTask
 
 from mtrl_judge_plugin import images, prompts
-from mtrl_judge_plugin.metrics import agreement
+from mtrl_judge_plugin.benchmarks.pictures import keep
+from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.variants import expand
+from mtrl_judge_plugin.metrics.analysis import LOWER_IS_BETTER, NAMES, Analysis, analyse
+from mtrl_judge_plugin.metrics.judgments import from_record
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.verdict import parse
+from mtrl_judge_plugin.verdict import Verdict, parse
 
 Record = Mapping[str, Any]
 _SPLIT = "test"
+#: Suffixes of the rows that hold the ends of a metric's interval.
+LOW, HIGH = "_ci95_low", "_ci95_high"
+#: Shares that need no interval in a table.
+_WITHOUT_INTERVAL = ("coverage", "well_formed")
 
 
 class JudgeTask(ConfigurableMessagesTask):
     """A judging benchmark as an lmms-eval task.
 
-    The model's whole reply, reasoning included, is read by the one parser; each metric is computed once, over the
+    The model's whole reply, reasoning included, is read by the one parser; all metrics come from one analysis of the
     records of all documents of the run.
     """
 
     #: Read replies leniently; set by a model that is told to (`lenient=true`).
     lenient = False
+    #: The `--model` of the run, by which `lmms_eval_specific_kwargs` chooses; set as the host indexes its tasks.
+    run_model: str | None = None
+    #: Task -> its analysis and its records, for the file that is written beside the host's results.
+    finished: dict[str, tuple[Analysis, list[Record]]] = {}  # noqa: RUF012  one register for the process
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         values = {name: value for name, value in config.items() if name != "class"}
-        metrics = values["metadata"]["metrics"]
-        unknown = sorted(set(metrics) - set(METRICS))
+        self.headline: list[str] = values["metadata"]["metrics"]
+        unknown = [name for name in self.headline if name.rpartition(".")[2].partition("[")[0] not in NAMES]
         if unknown:
-            raise ValueError(f"task {values['task']}: unknown metrics {unknown}; there are {sorted(METRICS)}")
+            raise ValueError(f"task {values['task']}: unknown metrics {unknown}; there are {sorted(NAMES)}")
         values |= {
             "test_split": values["metadata"].get("split", _SPLIT),
             # Reasoning stays in the reply: whether it is well formed is part of what is measured.
@@ -55,10 +72,15 @@ class JudgeTask(ConfigurableMessagesTask):
             "doc_to_text": "{{question}}",
             "doc_to_target": "{{label}}",
             "doc_to_visual": lambda doc: list(doc["images"]),
-            "doc_to_messages": lambda doc: host_messages(to_sample(doc)),
-            "process_results": partial(self._records, metrics),
+            "doc_to_messages": self._messages,
+            "process_results": self._records,
             "metric_list": [
-                {"metric": name, "aggregation": METRICS[name], "higher_is_better": True} for name in metrics
+                {
+                    "metric": row,
+                    "aggregation": partial(self._aggregate, name, part),
+                    "higher_is_better": name.partition("[")[0] not in LOWER_IS_BETTER,
+                }
+                for row, name, part in self._rows()
             ],
             "generation_kwargs": {
                 "max_new_tokens": 1024,
@@ -66,35 +88,64 @@ class JudgeTask(ConfigurableMessagesTask):
                 **(config.get("generation_kwargs") or {}),
             },
         }
-        #: Samples whose reply was finished by a forced answer; a model that forces notes them here.
-        self.forced: set[str] = set()
-        super().__init__(config=values)
+        #: What a model that judges Samples knows of a verdict beyond its reply: sample id -> verdict.
+        self.verdicts: dict[str, Verdict] = {}
+        self._analysed: tuple[list[Any], Analysis] | None = None
+        super().__init__(config=values, model_name=self.run_model)
 
     def download(self, dataset_kwargs: Any = None) -> None:
-        """Load the benchmark's Samples as the task's data set (the host calls this while it builds the task)."""
+        """Load the benchmark's Samples and their twins as the task's data set (the host calls this).
+
+        Raises:
+            DataError: the data cannot be used, a picture cannot be decoded among them.
+        """
         source = self.config.metadata
         load = importlib.import_module(f"mtrl_judge_plugin.benchmarks.{source['benchmark']}").load
         split = self.config.test_split
         place = {"folder": source["folder"]} if "folder" in source else {}
-        data = datasets.Dataset.from_list([_row(sample) for sample in load(split, source["subset"], **place)])
+        samples = list(load(split, source["subset"], **place, **source.get("options", {})))
+        twins = expand(samples, source.get("variants", ["orders"]))
+        data = datasets.Dataset.from_list(_uniform([_row(sample) for sample in twins]))
         self.dataset = datasets.DatasetDict({split: data})
         self.dataset_no_image = datasets.DatasetDict({split: data.remove_columns("images")})
 
-    def _records(self, metrics: Sequence[str], doc: Mapping[str, Any], replies: Sequence[Any]) -> dict[str, Record]:
-        reply = replies[0][0] if isinstance(replies[0], list) else replies[0]
-        verdict = parse(reply, doc["choices"], lenient=self.lenient)
+    def _messages(self, doc: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return host_messages(to_sample(doc), (self.lmms_eval_specific_kwargs or {}).get("instruction"))
+
+    def _records(self, doc: Mapping[str, Any], replies: Sequence[Any]) -> dict[str, Record]:
+        texts = [reply[0] if isinstance(reply, list) else reply for reply in replies]
+        lenient = self.lenient or (self.lmms_eval_specific_kwargs or {}).get("lenient", False)
+        read = [parse(text, doc["choices"], lenient=lenient) for text in texts]
+        known = self.verdicts.get(doc["id"], read[0])
         record = {
-            "id": doc["id"],
-            "group": doc["group"],
-            "variant": doc["variant"],
-            "label": doc["label"],
-            "answer": verdict.answer,
-            "well_formed": verdict.well_formed and doc["id"] not in self.forced,
-            "forced": doc["id"] in self.forced,
+            **{name: doc[name] for name in _JUDGED},
+            "answer": read[0].answer,
+            "answers": [verdict.answer for verdict in read],
+            "well_formed": read[0].well_formed and not known.forced,
+            "forced": known.forced,
+            "probabilities": known.probabilities,
+            "lengths": [len(response) for response in doc["responses"]],
         }
         # The host turns a "score" into a standard error of the mean: right for the accuracy, and for nothing else.
-        scored = {"score": float(verdict.answer == doc["label"])} if verdict.answer is not None else {}
-        return {name: record | scored if name == "accuracy" else record for name in metrics}
+        scored = {"score": float(read[0].answer == doc["label"])} if None not in (read[0].answer, doc["label"]) else {}
+        return {row: record | scored if row == "accuracy" else record for row, _, _ in self._rows()}
+
+    def _rows(self) -> Iterator[tuple[str, str, str]]:
+        """(row of the host's table, metric, part of its estimate)."""
+        for name in self.headline:
+            yield name, name, "value"
+            if name not in _WITHOUT_INTERVAL:
+                yield name + LOW, name, "low"
+                yield name + HIGH, name, "high"
+
+    def _aggregate(self, name: str, part: str, records: Sequence[Record]) -> float:
+        """One number of the run; the host asks for each of them with records of its own, which are all the same."""
+        key = [(record["id"], record["answer"]) for record in records]
+        if self._analysed is None or self._analysed[0] != key:
+            self._analysed = (key, analyse([from_record(record) for record in records]))
+            self.finished[self.config.task] = (self._analysed[1], list(records))
+        estimates = self._analysed[1].estimates
+        return float(getattr(estimates[name], part)) if name in estimates else float("nan")
 
 
 def to_sample(doc: Mapping[str, Any]) -> Sample:
@@ -102,11 +153,11 @@ def to_sample(doc: Mapping[str, Any]) -> Sample:
     return Sample(**{name: doc[name] for name in _COLUMNS if name in doc})
 
 
-def host_messages(sample: Sample) -> list[dict[str, Any]]:
+def host_messages(sample: Sample, instruction: str | None = None) -> list[dict[str, Any]]:
     """A Sample's prompt in lmms-eval's message form, for whatever chat model it runs."""
     return [
         {"role": message["role"], "content": [_host_item(item) for item in message["content"]]}
-        for message in prompts.messages(sample)
+        for message in prompts.messages(sample, instruction or prompts.INSTRUCTION)
     ]
 
 
@@ -115,30 +166,21 @@ def _host_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _COLUMNS = [field.name for field in fields(Sample)]
+#: Columns of a Sample that go into a record.
+_JUDGED = ("id", "origin", "group", "variant", "task", "form", "choices", "label", "ratings")
 
 
 def _row(sample: Sample) -> dict[str, Any]:
+    for image in sample.images:
+        if isinstance(image, images.Broken):
+            raise DataError(f"{image.reason}; download it again, or take the row out")
     row = {name: getattr(sample, name) for name in _COLUMNS}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
 
 
-def _over_answers(metric: Callable[[list[str], list[str | None]], float], records: Sequence[Record]) -> float:
-    return metric([record["label"] for record in records], [record["answer"] for record in records])
-
-
-def _coverage(records: Sequence[Record]) -> float:
-    return agreement.coverage([record["answer"] for record in records])
-
-
-def _well_formed(records: Sequence[Record]) -> float:
-    return sum(bool(record["well_formed"]) for record in records) / len(records)
-
-
-#: name in a YAML -> aggregation over all records of a run.
-METRICS: dict[str, Callable[[Sequence[Record]], float]] = {
-    "macro_f1": partial(_over_answers, agreement.macro_f1),
-    "accuracy": partial(_over_answers, agreement.accuracy),
-    "pearson": partial(_over_answers, agreement.pearson),
-    "well_formed": _well_formed,
-    "coverage": _coverage,
-}
+def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Pictures all as bytes or all as paths: a column of a data set has one type."""
+    if {type(image) for row in rows for image in row["images"]} == {bytes, str}:
+        for row in rows:
+            row["images"] = [keep(image) if isinstance(image, bytes) else image for image in row["images"]]
+    return rows

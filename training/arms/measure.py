@@ -24,7 +24,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from mtrl_judge_plugin.benchmarks import prepared
-from mtrl_judge_plugin.metrics.agreement import macro_f1
+from mtrl_judge_plugin.metrics.agreement import codes, macro_f1
 from mtrl_judge_plugin.training.arms.make_data import POINTWISE
 from mtrl_judge_plugin.verdict import parse
 
@@ -121,7 +121,8 @@ def scores(model: Any, processor: Any, rows: Sequence[prepared.Row], *, forced: 
             labels.append(label["label"])
             answers.append(parse(prefix + text, label["choices"]).answer)
     parsed = sum(answer is not None for answer in answers) / len(answers)
-    return (macro_f1(labels, answers) if parsed else 0.0), parsed
+    true, given, names = codes(labels, answers)
+    return (macro_f1(true, given, len(names)) if parsed else 0.0), parsed
 
 
 def encode(processor: Any, rows: Sequence[prepared.Row], prefix: str = "") -> dict[str, torch.Tensor]:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtrl_judge_plugin.metrics import intervals
+from mtrl_judge_plugin.metrics.agreement import codes, coverage, macro_f1
+from mtrl_judge_plugin.metrics.intervals import cluster_bootstrap
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,16 +65,16 @@ def sample_files(folder: Path) -> dict[str, Path]:
 def score(path: Path) -> dict[str, Any]:
     """Macro-F1 over the scored samples with its cluster-bootstrap interval, coverage and n."""
     records = [json.loads(line)["accuracy"] for line in path.read_text(encoding="utf-8").splitlines()]
-    labels, answers = [record["label"] for record in records], [record["answer"] for record in records]
-    found = intervals.cluster_bootstrap(
-        intervals.confusion(labels, answers), [record["group"] for record in records], intervals.macro_f1
-    )
-    scored = sum(answer is not None for answer in answers)
+    labels, answers, names = codes([record["label"] for record in records], [record["answer"] for record in records])
+    found = cluster_bootstrap(
+        {"macro_f1": lambda weights: macro_f1(labels, answers, len(names), weights)},
+        [record["group"] for record in records],
+    )["macro_f1"]
     return {
         "macro_f1": found.value,
         "low": found.low,
         "high": found.high,
-        "coverage": scored / len(records),
+        "coverage": coverage(answers),
         "n": len(records),
     }
 

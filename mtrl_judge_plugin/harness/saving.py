@@ -1,0 +1,49 @@
+"""The whole analysis of a run, written beside the host's own results: `<date>_<task>_judge_metrics.json`."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+SUFFIX = "_judge_metrics.json"
+
+
+def saving_analyses(save: Callable[..., None]) -> Callable[..., None]:
+    """The host's `EvaluationTracker.save_results_aggregated`, which then also writes the analyses of our tasks."""
+    if hasattr(save, "with_mtrl_judge"):
+        return save
+
+    @functools.wraps(save)
+    def save_results_aggregated(self: Any, results: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        save(self, results, *args, **kwargs)
+        if self.output_path and hasattr(self, "date_id"):
+            names = self.general_config_tracker
+            folder = Path(self.output_path) / names.model_name_sanitized
+            write(folder, self.date_id, results, names.model_source)
+
+    save_results_aggregated.with_mtrl_judge = True  # type: ignore[attr-defined]
+    return save_results_aggregated
+
+
+def write(folder: Path, date: str, results: dict[str, Any], model: str) -> list[Path]:
+    """Write the analyses of those of the run's tasks that are ours; returns the files."""
+    from mtrl_judge_plugin.harness.task import JudgeTask
+
+    written = []
+    for task in results.get("configs", {}):
+        if task not in JudgeTask.finished:
+            continue
+        analysis, records = JudgeTask.finished.pop(task)
+        path = folder / f"{date}_{task}{SUFFIX}"
+        content = {"task": task, "model": model, "model_args": results.get("config", {}).get("model_args")}
+        content |= analysis.to_json() | {"judgments": [dict(record) for record in records]}
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        written.append(path)
+    if written:
+        logger.info(f"mtrl_judge: the whole analysis is in {folder}/{date}_*{SUFFIX}")
+    return written

@@ -1,0 +1,189 @@
+"""The whole analysis of a run: every metric that its judgments have, each with n, coverage and a 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from mtrl_judge_plugin.metrics import agreement, calibration, measures
+from mtrl_judge_plugin.metrics.arrays import Array
+from mtrl_judge_plugin.metrics.intervals import cluster_bootstrap
+from mtrl_judge_plugin.metrics.judgments import Judgment
+from mtrl_judge_plugin.metrics.measures import Measure
+
+#: Metrics of which less is better, or neither.
+LOWER_IS_BETTER = frozenset(
+    {
+        "levenshtein",
+        "position_bias",
+        "length_bias",
+        "cyclic_triads",
+        "ece",
+        "brier",
+        "aurc",
+        "unchanged_without_image",
+        "unchanged_with_other_image",
+    }
+)
+#: All names that an analysis may hold; behind them may stand a class or category in brackets.
+NAMES = LOWER_IS_BETTER | {
+    "accuracy",
+    "accuracy_over_categories",
+    "accuracy_unscored_wrong",
+    "accuracy_without_ties",
+    "acc_plus",
+    "acc_plus_group",
+    "balanced_accuracy",
+    "cohen_kappa",
+    "cohen_kappa_quadratic",
+    "coverage",
+    "f1",
+    "form_consistency",
+    "kendall_tau_b",
+    "krippendorff_alpha_humans",
+    "krippendorff_alpha_with_judge",
+    "macro_f1",
+    "macro_f1_unscored_wrong",
+    "mcc",
+    "paraphrase_consistency",
+    "pearson",
+    "pearson_with_ratings",
+    "precision",
+    "ranking_tau",
+    "recall",
+    "repeat_consistency",
+    "repeat_fleiss_kappa",
+    "roc_auc",
+    "rotation_consistency",
+    "spearman",
+    "spearman_with_ratings",
+    "swap_consistency",
+    "well_formed",
+}
+_READING = {
+    "interval": "95 %, percentile, cluster bootstrap over groups, 2,000 resamples, seed 0",
+    "unscored": "judgments without a verdict are left out of every metric but those that end in _unscored_wrong; "
+    "coverage is the share of values that went in",
+    "ties": "a tie is a verdict like any other; accuracy_without_ties leaves out what people call a tie, and there the "
+    "judge's tie is wrong",
+}
+
+
+class Estimate(NamedTuple):
+    """A metric with its interval; `n` values could go in, and `coverage` of them did."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What can be said about a run.
+
+    Attributes:
+        estimates: metric -> value, interval, n, coverage. Metrics of another form than the task's own begin with it
+            ("pairwise.accuracy" of a ranking task).
+        confusion: form -> {"classes", "rows" (one a label), the last column counting unscored answers}.
+        reliability: form -> [mean confidence, share right, count] of each bin, where there are probabilities.
+        risk_coverage: form -> [coverage, risk], the most confident first.
+        answers: form -> verdict -> how often, None = unscored.
+    """
+
+    estimates: dict[str, Estimate]
+    confusion: dict[str, Any]
+    reliability: dict[str, list[list[float]]]
+    risk_coverage: dict[str, list[list[float]]]
+    answers: dict[str, dict[str, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object; a number that is not defined is null."""
+        return {
+            "metrics": {name: _defined(estimate) for name, estimate in self.estimates.items()},
+            "confusion": self.confusion,
+            "reliability": self.reliability,
+            "risk_coverage": self.risk_coverage,
+            "answers": self.answers,
+            "how_to_read": _READING,
+        }
+
+
+def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int = 0) -> Analysis:
+    """Every metric that the judgments have.
+
+    Args:
+        judgments: of one run of one task, in any order.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    everything = range(len(judgments))
+    found = list(measures.overall(judgments, everything))
+    parts = _forms(judgments)
+    confusion, reliability, risk, answers = {}, {}, {}, {}
+    for form, rows in parts.items():
+        prefix = "" if form == next(iter(parts)) else f"{form}."
+        own = [measure._replace(name=prefix + measure.name) for measure in _of_form(judgments, rows)]
+        found += own
+        answers[form] = dict(Counter(str(judgments[row].answer) for row in rows))
+        labelled = [row for row in rows if judgments[row].label is not None and judgments[row].base == "original"]
+        if labelled and form != "ranking":
+            labels, given, names = measures.codes(judgments, labelled)
+            table = agreement.confusion(labels, given, len(names))
+            confusion[form] = {"classes": names, "rows": table.astype(int).tolist()}
+            sure, right = measures.confidences(judgments, labelled)
+            if not all(map(math.isnan, sure)):
+                reliability[form] = calibration.reliability(sure, right).tolist()
+                risk[form] = [list(pair) for pair in zip(*calibration.risk_coverage(sure, right), strict=True)]
+    found += measures.forms(judgments, everything)
+    found += measures.transitivity(judgments, everything)
+    return Analysis(_estimates(judgments, found, resamples, seed), confusion, reliability, risk, answers)
+
+
+def metric_of(measure: Measure) -> partial[Array]:
+    """A measure as a function of the weights of all judgments."""
+    return partial(_over_rows, measure)
+
+
+def _over_rows(measure: Measure, weights: Array) -> Array:
+    found: Array = measure.function(weights=weights[:, measure.rows])
+    return found
+
+
+def _estimates(judgments: Sequence[Judgment], found: list[Measure], resamples: int, seed: int) -> dict[str, Estimate]:
+    groups = [judgment.group for judgment in judgments]
+    metrics = {measure.name: metric_of(measure) for measure in found}
+    intervals = cluster_bootstrap(metrics, groups, resamples=resamples, seed=seed)
+    return {
+        measure.name: Estimate(
+            *intervals[measure.name],
+            n=len(measure.rows),
+            coverage=measure.scored / len(measure.rows) if len(measure.rows) else math.nan,
+        )
+        for measure in found
+    }
+
+
+def _forms(judgments: Sequence[Judgment]) -> dict[str, list[int]]:
+    """Form -> rows, the form of most originals first; twins that are only compared with others stay out of it."""
+    own = Counter(one.form for one in judgments if one.variant == "original")
+    rows: dict[str, list[int]] = {form: [] for form, _ in own.most_common()}
+    for row, one in enumerate(judgments):
+        if not one.variant.startswith("alone-"):
+            rows.setdefault(one.form, []).append(row)
+    return rows
+
+
+def _of_form(judgments: Sequence[Judgment], rows: Sequence[int]) -> Iterator[Measure]:
+    parts = ("classes", "scores", "pairs", "orders", "repeats", "twins", "probabilities")
+    for part in parts:
+        yield from getattr(measures, part)(judgments, rows)
+
+
+def _defined(estimate: Estimate) -> dict[str, float | int | None]:
+    return {name: value if math.isfinite(value) else None for name, value in estimate._asdict().items()}
