@@ -6,6 +6,7 @@ on the hub at its pinned revision. Loading scripts are never run.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -58,6 +59,18 @@ class Source:
         """
         return self._find(pattern, folder)
 
+    def first_matching(self, patterns: Sequence[str], folder: str | Path | None = None) -> list[Path]:
+        """As `matching`, of the first glob that any file matches: for files that lie in one of several places.
+
+        Raises:
+            DataError: there is none for any of them.
+        """
+        *others, last = patterns
+        for pattern in others:
+            with contextlib.suppress(DataError):
+                return self.matching(pattern, folder)
+        return self.matching(last, folder)
+
     def folder(self, folder: str | Path | None = None) -> Path | None:
         """The local folder that holds it, or None: it must come from the hub.
 
@@ -75,7 +88,7 @@ class Source:
     def revisions(self) -> dict[str, str]:
         """Where it comes from, for the record of a training run: hub id -> revision, or the local folder."""
         place = self.folder()
-        return {self.name: str(place)} if place else {self.hub: self.revision}
+        return {self.name: str(place)} if place else {self.hub or self.name: self.revision}
 
     def announce(self) -> None:
         """Print the terms of use, once a process."""

@@ -39,6 +39,13 @@ class Row(Mapping[str, Any]):
             raise self.error(column, f"missing; the row has {', '.join(self._values)}")
         return self._values[column]
 
+    def __contains__(self, column: object) -> bool:
+        return column in self._values
+
+    def get(self, column: str, default: Any = None) -> Any:
+        """The cell, or the default where the row has no such column: no error, unlike `row[column]`."""
+        return self._values.get(column, default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 

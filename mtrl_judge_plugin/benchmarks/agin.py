@@ -1,0 +1,90 @@
+"""AGIN (Chen et al., 2023): does a generated image look natural, is it technically sound, is it rational?
+
+    *.csv               filename,MOS_nat,MOS_tech,MOS_rat
+                        CoCosNet_23.png,61.2,58.7,64.0
+    images.zip          the named images; or the images themselves beside the csv or in a sub-folder
+
+The columns are those that the data set's own code reads. Not confirmed: the names of the csv and of the images' folder,
+and the scale of the mean opinion scores (30 raters an image). Hence a class is made without knowing the scale: "yes" is
+a score above the median of the train split of that task. That is our choice, not the paper's; `threshold` gives a
+number instead. The paper's sizes, 4,839 / 605 / 605, are made here, the same images in the same split for each task.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
+from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples, splits
+from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.sample import Sample
+
+SPLITS = ("train", "validation", "test")
+TASKS = ("naturalness", "technical", "rationality")
+TERMS = "its repository, github.com/zijianchen98/AGIN, states no licence: ask its authors before you pass anything on"
+SOURCE = Source("agin", TERMS, files="the csv of scores and images.zip, from the links in github.com/zijianchen98/AGIN")
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_COLUMNS = {"naturalness": "MOS_nat", "technical": "MOS_tech", "rationality": "MOS_rat"}
+_QUESTIONS = {"naturalness": "naturalness", "technical": "technical quality", "rationality": "rationality"}
+
+
+def load(
+    split: str,
+    task: str = "naturalness",
+    folder: str | Path | None = None,
+    threshold: float | Literal["median"] = "median",
+) -> Iterator[Sample]:
+    """The samples of a split; an image stands in the same split for all three tasks.
+
+    Args:
+        split: train, validation or test.
+        task: which of the three scores.
+        folder: holds the csv and the images.
+        threshold: "yes" is a score above it; "median" is that of the train split.
+
+    Raises:
+        DataError: no such split or task, or the data cannot be used; the message names file, row and column.
+    """
+    check_names(__name__, split, task, SPLITS, TASKS)
+    tables = SOURCE.matching("*.csv", folder)
+    if len(tables) > 1:
+        raise DataError(f"{tables[0].parent}: {len(tables)} csv files; leave only the one with the scores")
+    rows = list(read(tables[0], ("filename", *_COLUMNS.values())))
+    names = [row.text("filename") for row in rows]
+    chosen = splits(names, SHARES)
+    column, pictures = _COLUMNS[task], _pictures(tables[0].parent, names)
+    if threshold == "median":
+        threshold = statistics.median(row.real(column) for row, its in zip(rows, chosen, strict=True) if its == "train")
+
+    def convert(row: Row) -> Iterator[Sample]:
+        score = row.real(column)
+        yield Sample(
+            id=f"agin-{task}-{row.number}",
+            task=task,
+            form="pointwise",
+            question=QUESTIONS[_QUESTIONS[task]][0],
+            images=(row.picture("filename", within=pictures),),
+            choices=("yes", "no"),
+            label="yes" if score > threshold else "no",
+            ratings=(score,),
+            group=row.text("filename"),
+        )
+
+    wanted = [row for row, its in zip(rows, chosen, strict=True) if its == split]
+    yield from samples(wanted, convert, f"agin {task} {split}", len(wanted))
+
+
+def _pictures(folder: Path, names: Sequence[str]) -> Path:
+    """images.zip, else the first of the folder and its sub-folders that holds one of the images."""
+    if (folder / "images.zip").is_file():
+        return folder / "images.zip"
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    return next((place for place in places if any((place / name).is_file() for name in names)), folder)
+
+
+def sources() -> dict[str, str]:
+    """Where the data comes from."""
+    return SOURCE.revisions()

@@ -1,0 +1,114 @@
+"""GenAI-Bench (Jiang et al., NeurIPS 2024): which of two generated images, edits or videos did a visitor vote for?
+
+    image_generation/test_v1-*.parquet   prompt, left_model, left_image, right_model, right_image, vote_type
+    image_edition/test_v1-*.parquet      source_prompt, target_prompt, instruct_prompt, source_image {"bytes", "path"},
+                                         left_model, left_output_image, right_model, right_output_image, vote_type
+    video_generation/test_v1-*.parquet   prompt, left_model, left_video, right_model, right_video, vote_type
+
+The columns are those that the official script reads. vote_type is leftvote (A), rightvote (B), tievote or bothbad_vote
+(left, right, tie and both are read too): the last two are both "tie" here, while the official prompt keeps "both good"
+and "both bad" apart. Each edit is shown beside its source in one picture, so that the candidates are two images. A
+video is shown as one picture of its frames; the official script reads it from a path or URL, which is not fetched:
+put the videos beside the parquet file of a local video_generation/ folder. The hub has two editions: the published
+results are on test_v1 (1,735, 919 and 1,069 rows), test is another one (983 edits). Samples of one prompt (of one
+source prompt, for edits) are one group.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtrl_judge_plugin import images
+from mtrl_judge_plugin.benchmarks.frames import tiles, video_picture
+from mtrl_judge_plugin.benchmarks.pictures import keep
+from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
+from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.images import Broken
+from mtrl_judge_plugin.sample import Sample
+
+SPLITS = ("test",)
+TASKS = ("image_generation", "image_edition", "video_generation")
+EDITIONS = ("test_v1", "test")
+TERMS = "CC BY 4.0"
+SOURCE = Source(
+    "genai_bench",
+    TERMS,
+    hub="TIGER-Lab/GenAI-Bench",
+    revision="7981a194091d2201447f0c0e9cc4261dd5ad5846",
+    files="image_generation/, image_edition/ and video_generation/, each with test_v1-*.parquet",
+)
+_QUESTIONS = {"image_generation": "generation_pair", "image_edition": "edition_pair", "video_generation": "video_pair"}
+#: What was asked for, what ties samples together, the two candidates, and what else is read.
+_COLUMNS = {
+    "image_generation": ("prompt", "prompt", "left_image", "right_image"),
+    "image_edition": ("instruct_prompt", "source_prompt", "left_output_image", "right_output_image", "source_image"),
+    "video_generation": ("prompt", "prompt", "left_video", "right_video"),
+}
+_VOTES = {
+    "leftvote": "A",
+    "left": "A",
+    "rightvote": "B",
+    "right": "B",
+    "tievote": "tie",
+    "tie": "tie",
+    "bothbad_vote": "tie",
+    "both": "tie",
+}
+
+
+def load(
+    split: str, task: str, folder: str | Path | None = None, edition: str = "test_v1", frames: int = 4
+) -> Iterator[Sample]:
+    """The samples of a task, in the data's order.
+
+    Args:
+        split: test.
+        task: one of TASKS.
+        folder: where the files lie.
+        edition: one of EDITIONS.
+        frames: how many of a video are shown.
+
+    Raises:
+        DataError: no such split, task or edition, or the data cannot be used; the message names file, row and column.
+    """
+    check_names(__name__, split, task, SPLITS, TASKS)
+    if edition not in EDITIONS:
+        raise DataError(f"{__name__}: no edition {edition!r}; there are {', '.join(EDITIONS)}")
+    files = SOURCE.matching(f"{task}/{edition}-*.parquet", folder)
+    columns = tuple(dict.fromkeys((*_COLUMNS[task], "vote_type")))
+    rows = itertools.chain.from_iterable(read(file, columns) for file in files)
+    yield from samples(rows, functools.partial(_convert, task=task, frames=frames), f"genai_bench {task}")
+
+
+def sources() -> dict[str, str]:
+    """Where the data comes from."""
+    return SOURCE.revisions()
+
+
+def _convert(row: Row, task: str, frames: int) -> Iterator[Sample]:
+    text, group, left, right = _COLUMNS[task][:4]
+    yield Sample(
+        id=f"genai_bench-{task}-{row.file.stem}-{row.number}",
+        task=task,
+        form="pairwise",
+        question=QUESTIONS[_QUESTIONS[task]][0],
+        images=[_candidate(row, column, task, frames) for column in (left, right)],
+        text=row.text(text),
+        choices=("A", "B", "tie"),
+        label=row.one_of("vote_type", _VOTES),
+        group=row.text(group),
+    )
+
+
+def _candidate(row: Row, column: str, task: str, frames: int) -> str | Broken:
+    if task == "video_generation":
+        return video_picture(row, column, frames)
+    picture = row.picture(column)
+    if task == "image_generation" or isinstance(picture, Broken):
+        return picture
+    source = row.picture("source_image")
+    return source if isinstance(source, Broken) else keep(tiles([images.load(source), images.load(picture)], columns=2))

@@ -1,0 +1,76 @@
+"""MJ-Bench (Chen et al., 2024): which of two images is better for a text, in one of four respects?
+
+    data/alignment.parquet      {"caption": "a dog on a sofa", "image0": {"bytes": ..., "path": "0.jpg"},
+    data/safety.parquet          "image1": {"bytes": ..., "path": "1.jpg"}, "label": 0, "info": "object"}
+    data/quality.parquet
+    data/bias.parquet
+
+724 / 574 / 1,121 / 480 pairs, for tests only. `label` is the index of the preferred image. Some files hold no label
+but 0: a judge that always says A is right there, so judge both orders. Pairs with one caption are one group. `info`
+(the sub-category) is not read.
+
+The hub's current files are another data set, so an old revision is needed. Which one is not confirmed: REVISION is
+empty, and what the hub then gives is refused for its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
+from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.sample import Sample
+
+SPLITS = ("test",)
+TASKS = ("alignment", "safety", "quality", "bias")
+TERMS = "gated; see its page"
+REVISION = ""
+SOURCE = Source(
+    "mjbench",
+    TERMS,
+    hub="MJ-Bench/MJ-Bench",
+    revision=REVISION,
+    files="data/alignment.parquet, data/safety.parquet, data/quality.parquet and data/bias.parquet",
+)
+_LABELS = {"0": "A", "1": "B"}
+_OLD = (
+    f"The hub's current files of {SOURCE.hub} are another data set: take an old revision that has these files "
+    f"(`hf download {SOURCE.hub} --repo-type dataset --revision OLD --local-dir FOLDER`) and give FOLDER"
+)
+
+
+def load(split: str, task: str = "alignment", folder: str | Path | None = None) -> Iterator[Sample]:
+    """The pairs of a task, each in the data set's own order.
+
+    Raises:
+        DataError: no such split or task, or the data cannot be used; the message names file, row and column.
+    """
+    check_names(__name__, split, task, SPLITS, TASKS)
+
+    def convert(row: Row) -> Iterator[Sample]:
+        yield Sample(
+            id=f"mjbench-{task}-{row.number}",
+            task=task,
+            form="pairwise",
+            question=QUESTIONS[f"{task}, pair"][0],
+            images=(row.picture("image0"), row.picture("image1")),
+            text=row.text("caption"),
+            label=row.one_of("label", _LABELS),
+            group=row.text("caption"),
+        )
+
+    yield from samples(_rows(task, folder), convert, f"mjbench {task}")
+
+
+def _rows(task: str, folder: str | Path | None) -> Iterator[Row]:
+    try:
+        yield from read(SOURCE.file(f"data/{task}.parquet", folder), ("caption", "image0", "image1", "label"))
+    except DataError as error:
+        raise DataError(f"{error}. {_OLD}") from error
+
+
+def sources() -> dict[str, str]:
+    """Where the data comes from."""
+    return SOURCE.revisions()

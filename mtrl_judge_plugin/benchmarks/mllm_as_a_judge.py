@@ -1,0 +1,112 @@
+"""MLLM-as-a-Judge (Chen et al., ICML 2024): scores, pairs and rankings of four models' answers about an image.
+
+    Benchmark/score.jsonl   {"id": 100, "score_id": 0, "image_path": "image/100.jpg", "original_dataset": "coco",
+                             "instruction": "What fruit is shown?", "name": "llava", "answer": "A lime.", "human": "3"}
+    Benchmark/pair.jsonl    {..., "answer1": {"name": "gpt4", "answer": "A lime."}, "answer2": {...}, "human": "A"}
+    Benchmark/batch.jsonl   {..., "answers": [{"name": "llava", "answer": "A lime."}, ...], "human_answer": "CDBA"}
+    image/ or image.zip     the pictures; also images, and beside the tables
+
+Tasks: score (1 to 5), pair (C is a tie), batch (letters, the best first). The label stands in `human` or, as in the
+repository's batch and Benchmark_Lite files, in `human_answer`; scores are texts or numbers. A picture is found by its
+bare file name. Accuracy breaks down by `original_dataset`, as in the paper; samples of one image are one group. Not
+confirmed: how the hub keeps the pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
+from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.tables import Row, read
+from mtrl_judge_plugin.sample import Sample
+
+SPLITS = ("test",)
+TASKS = ("score", "pair", "batch")
+TERMS = "MIT; the pictures are those of its fourteen source data sets, under their terms"
+SOURCE = Source(
+    "mllm_as_a_judge",
+    TERMS,
+    hub="ONE-Lab/MLLM-as-a-Judge",
+    files="Benchmark/score.jsonl, pair.jsonl and batch.jsonl, and the pictures as image/ or image.zip",
+)
+_COLUMNS = {"score": ("answer",), "pair": ("answer1", "answer2"), "batch": ("answers",)}
+_PICTURES = ("image*.zip", "Benchmark/image*.zip", "image*/*", "Benchmark/image*/*")
+_PREFERENCES = {"A": "A", "B": "B", "C": "tie"}
+
+
+def load(split: str, task: str, folder: str | Path | None = None) -> Iterator[Sample]:
+    """The samples of a task, in the order of its file.
+
+    Raises:
+        DataError: no such split or task, or the data cannot be used; the message names file, row and column.
+    """
+    check_names(__name__, split, task, SPLITS, TASKS)
+    table = SOURCE.file(f"Benchmark/{task}.jsonl", folder)
+    found = SOURCE.first_matching(_PICTURES, folder)[0]
+    pictures = found if found.suffix == ".zip" else found.parent
+
+    def convert(row: Row) -> Iterator[Sample]:
+        name = Path(row.text("image_path")).name
+        parts = {"score": _score, "pair": _pair, "batch": _batch}[task](row)
+        yield Sample(
+            id=f"mllm_as_a_judge-{task}-{row.number}",
+            task=row.text("original_dataset"),
+            images=row.pictures("image_path", [name], within=pictures),
+            text=row.text("instruction"),
+            group=name,
+            **parts,
+        )
+
+    columns = ("image_path", "original_dataset", "instruction", *_COLUMNS[task])
+    yield from samples(read(table, columns), convert, f"mllm_as_a_judge {task}")
+
+
+def sources() -> dict[str, str]:
+    """Where the data comes from."""
+    return SOURCE.revisions()
+
+
+def _score(row: Row) -> dict[str, Any]:
+    return {
+        "form": "score",
+        "question": QUESTIONS["answer_score"][0],
+        "responses": (row.text("answer"),),
+        "choices": ("1", "2", "3", "4", "5"),
+        "label": str(row.integer(_label_column(row), 1, 5)),
+    }
+
+
+def _pair(row: Row) -> dict[str, Any]:
+    return {
+        "form": "pairwise",
+        "question": QUESTIONS["answer_pair"][0],
+        "responses": tuple(_answer(row, column, row[column]) for column in ("answer1", "answer2")),
+        "choices": ("A", "B", "tie"),
+        "label": row.one_of(_label_column(row), _PREFERENCES),
+    }
+
+
+def _batch(row: Row) -> dict[str, Any]:
+    column = _label_column(row)
+    order = row.text(column).strip().upper()
+    if sorted(order) != list("ABCD"):
+        raise row.error(column, f"{row[column]!r} is no order of the letters ABCD")
+    return {
+        "form": "ranking",
+        "question": QUESTIONS["answer_ranking"][0],
+        "responses": tuple(_answer(row, "answers", answer) for answer in row.items_of("answers", 4)),
+        "label": order,
+    }
+
+
+def _label_column(row: Row) -> str:
+    return "human_answer" if "human_answer" in row else "human"
+
+
+def _answer(row: Row, column: str, value: Any) -> str:
+    if not isinstance(value, Mapping) or not isinstance(value.get("answer"), str):
+        raise row.error(column, f"{str(value)[:80]!r} is no object with an answer")
+    return str(value["answer"])

@@ -1,0 +1,97 @@
+"""MM-RLHF-RewardBench (Zhang et al., 2025): which of two answers about an image or a video do people prefer?
+
+    mm_reward_bench.jsonl   {"id": "3", "image": "mcq/3.jpg", "prompt": "<image>\\nWhat is shown?", "chosen": "A cat.",
+                             "rejected": "A dog.", "chosen_reason": "...", "rejected_reason": "..."}
+                            {"id": "9", "video": "video/9", "prompt": ...}
+    mcq/, video/, ...       the named pictures, or a zip file of them; a video is a folder of frames or a video file
+
+The chosen answer always comes first: every label is "A" in the data's order. Rows of one id are one group, and Acc+
+is the share of ids whose every row is right. A video is shown as one picture of its frames. The categories are the
+official script's: the first of mcq, long, short, safety and video that the picture's path contains, else "other".
+Not confirmed: its licence, and how the hub keeps the pictures (videos are read from folders only).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtrl_judge_plugin.benchmarks.frames import video_picture
+from mtrl_judge_plugin.benchmarks.pictures import UnusableError
+from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
+from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.tables import Row, read
+from mtrl_judge_plugin.sample import Sample
+
+SPLITS = ("test",)
+TASKS = ("mm_rlhf_rewardbench",)
+TERMS = "no licence known: see its card"
+SOURCE = Source(
+    "mm_rlhf_rewardbench",
+    TERMS,
+    hub="yifanzhang114/MM-RLHF-RewardBench",
+    files="mm_reward_bench.jsonl and the pictures and videos that it names",
+)
+_CATEGORIES = ("mcq", "long", "short", "safety", "video")
+
+
+def load(
+    split: str, task: str = "mm_rlhf_rewardbench", folder: str | Path | None = None, frames: int = 4
+) -> Iterator[Sample]:
+    """The samples, in the data's order.
+
+    Args:
+        split: test.
+        task: mm_rlhf_rewardbench.
+        folder: where the files lie.
+        frames: how many of a video are shown.
+
+    Raises:
+        DataError: no such split or task, or the data cannot be used; the message names file, row and column.
+    """
+    check_names(__name__, split, task, SPLITS, TASKS)
+    rows = read(SOURCE.file("mm_reward_bench.jsonl", folder), ("id", "prompt", "chosen", "rejected"))
+    archives = [file for file in SOURCE.matching("*", folder) if file.suffix == ".zip"]  # from the hub: all files
+    convert = functools.partial(_convert, archive=archives[0] if archives else None, frames=frames)
+    yield from samples(rows, convert, "mm_rlhf_rewardbench")
+
+
+def sources() -> dict[str, str]:
+    """Where the data comes from."""
+    return SOURCE.revisions()
+
+
+def _convert(row: Row, archive: Path | None, frames: int) -> Iterator[Sample]:
+    column = _picture_column(row)
+    chosen, rejected = (_answer(row, name) for name in ("chosen", "rejected"))
+    if chosen == rejected:
+        raise UnusableError("no preference")
+    picture = video_picture(row, "video", frames) if column == "video" else row.picture("image", within=archive)
+    yield Sample(
+        id=f"mm_rlhf_rewardbench-{row.number}",
+        task=next((name for name in _CATEGORIES if name in row.text(column)), "other"),
+        form="pairwise",
+        question=QUESTIONS["video_answer_pair" if column == "video" else "answer_pair"][0],
+        images=(picture,),
+        text=row.text("prompt").replace("<image>", "").strip(),
+        responses=(chosen, rejected),
+        label="A",
+        group=row.text("id"),
+    )
+
+
+def _picture_column(row: Row) -> str:
+    present = [column for column in ("image", "video") if column in row]
+    if not present:
+        raise row.error("image", f"missing, and so is video; the row has {', '.join(row)}")
+    filled = [column for column in present if row.text(column)]
+    if not filled:
+        raise UnusableError("no image")
+    return filled[0]
+
+
+def _answer(row: Row, column: str) -> str:
+    if not isinstance(row[column], str) or not row[column].strip():
+        raise row.error(column, f"{row[column]!r} is no answer")
+    return str(row[column])

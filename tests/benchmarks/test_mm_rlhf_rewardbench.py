@@ -1,0 +1,104 @@
+"""MM-RLHF-RewardBench's loader on files of its schema."""
+
+import shutil
+from collections import Counter
+
+import pytest
+from benchmarks import corruption
+from real_schema import mm_rlhf_rewardbench as files
+
+from mtrl_judge_plugin import images
+from mtrl_judge_plugin.benchmarks import mm_rlhf_rewardbench
+from mtrl_judge_plugin.benchmarks.tables import DataError
+
+
+@pytest.fixture
+def table(tmp_path):
+    (tmp_path / "mm_rlhf_rewardbench").mkdir()
+    files.write(tmp_path / "mm_rlhf_rewardbench")
+    return tmp_path / "mm_rlhf_rewardbench" / "mm_reward_bench.jsonl"
+
+
+def load(table, **options):
+    return list(mm_rlhf_rewardbench.load("test", folder=table.parent, **options))
+
+
+def test_the_chosen_answer_comes_first(table):
+    found = load(table)
+    assert [sample.label for sample in found] == ["A"] * 12
+    assert {(sample.form, sample.choices, len(sample.images)) for sample in found} == {("pairwise", ("A", "B"), 1)}
+    assert found[1].responses == ("What is there, 1.", "What is not there, 1.")
+    assert found[1].text == "What is shown in number 0?"
+
+
+def test_categories_come_from_paths_and_rows_of_an_id_are_a_group(table):
+    found = load(table)
+    assert Counter(sample.task for sample in found) == {"mcq": 2, "long": 2, "short": 2, "safety": 2, "video": 4}
+    assert Counter(sample.group for sample in found) == dict.fromkeys("012345", 2)
+    assert len({sample.id for sample in found}) == 12
+
+
+def test_a_video_is_one_picture_of_its_frames(table):
+    clip, folder_of_frames = load(table)[8], load(table)[10]
+    assert images.load(clip.images[0]).size == images.load(folder_of_frames.images[0]).size == (132, 132)
+    assert "frames of a video in order" in clip.question
+    assert images.load(load(table, frames=1)[8].images[0]).size == (64, 64)
+
+
+def test_pictures_may_lie_in_an_archive(table):
+    shutil.make_archive(str(table.parent / "images"), "zip", table.parent, "mcq")
+    shutil.rmtree(table.parent / "mcq")
+    assert images.load(load(table)[0].images[0]).size == (64, 64)
+
+
+@pytest.mark.parametrize("column", ["id", "prompt", "chosen", "rejected"])
+def test_a_missing_column_is_named(table, column):
+    corruption.drop_column(table, column)
+    with pytest.raises(DataError, match=rf"mm_reward_bench\.jsonl, row 1: no column {column}; it has "):
+        load(table)
+
+
+def test_a_row_with_neither_image_nor_video_is_named(table):
+    corruption.drop_column(table, "image")
+    with pytest.raises(DataError, match=r"\.jsonl, row 1, column image: missing, and so is video; the row has id"):
+        load(table)
+
+
+def test_an_empty_file_is_named(table):
+    corruption.drop_rows(table)
+    with pytest.raises(DataError, match=r"mm_reward_bench\.jsonl: holds no row"):
+        load(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "column"),
+    [("long/1.jpg", 3, "image"), ("video/clip.mp4", 9, "video"), ("video/frames/11.jpg", 11, "video")],
+)
+def test_half_a_picture_or_video_is_an_error_when_it_is_wanted(table, name, number, column):
+    corruption.halve_file(table.parent / name)
+    broken = load(table)[number - 1].images[0]
+    with pytest.raises(images.ImageError, match=rf"mm_reward_bench\.jsonl, row {number}, column {column}: .*{name}"):
+        images.load(broken)
+
+
+@pytest.mark.parametrize("value", [None, " ", ["a"]])
+def test_a_choice_that_is_no_answer_is_named_with_its_place(table, value):
+    corruption.set_cell(table, 4, "chosen", value)
+    with pytest.raises(DataError, match=r"mm_reward_bench\.jsonl, row 4, column chosen: .* is no answer"):
+        load(table)
+
+
+def test_a_video_outside_of_the_folder_is_not_read(table):
+    corruption.set_cell(table, 9, "video", "video/../../secret.mp4")
+    with pytest.raises(DataError, match=r"row 9, column video: .* leads out of"):
+        load(table)
+
+
+def test_rows_that_cannot_be_judged_are_left_out_and_counted(table, capsys):
+    (table.parent / "mcq" / "1.jpg").unlink()
+    (table.parent / "video" / "clip.mp4").unlink()
+    corruption.set_cell(table, 3, "image", None)
+    corruption.set_cell(table, 4, "rejected", "What is there, 1.")
+    assert len(load(table)) == 6
+    left_out = "mm_rlhf_rewardbench: 6 samples; rows left out: no image 3, no preference 1, no video file 2"
+    assert left_out in capsys.readouterr().err
