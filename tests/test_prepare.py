@@ -256,7 +256,7 @@ def test_a_picture_that_a_plain_reader_would_see_otherwise_is_written_as_the_jud
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere", "--out", "{}"], "no benchmark 'nowhere'; there are embedded"),
+        (["nowhere", "--out", "{}"], "no benchmark 'nowhere'; there are agin, custom, embedded, genai_bench"),
         (["own_benchmark", "--out", "{}"], "no benchmark 'own_benchmark'"),
         (["embedded", "--out", "{}", "--tasks", "digit"], "no task 'digit'; there are embedded:alignment"),
         (["embedded", "--out", "{}", "--limit", "digit=3"], "--limit names 'digit'"),

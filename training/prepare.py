@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from mtrl_judge_plugin.benchmarks.prepared import MANIFEST, SPLITS
+from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
 from mtrl_judge_plugin.training.preparing.mixing import MIXINGS
 
 DESCRIPTION = """\
@@ -42,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
     parser.add_argument(
         "benchmarks", nargs="+", metavar="BENCHMARK", help="embedded, ...; or the dotted path of a module of yours"
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        metavar="FOLDER",
+        help=f"where data sets are looked for before the hub, a folder each (default: {DATA_ROOT})",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="a new or empty folder")
     parser.add_argument(
@@ -106,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
     if (args.model is None) != (args.max_tokens is None):
         print("mtrl-judge prepare: --model and --max-tokens go together; give both or none", file=sys.stderr)
         return 2
+    if args.data_root:
+        os.environ[DATA_ROOT] = str(args.data_root.resolve())
     try:
         from mtrl_judge_plugin.training.preparing import preparation
     except ImportError as error:

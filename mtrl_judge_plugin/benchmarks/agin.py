@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples, splits
-from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples, splits
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row, read
+from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
 SPLITS = ("train", "validation", "test")

@@ -37,9 +37,9 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, get_args
 
-from mtrl_judge_plugin.benchmarks.pictures import UnusableError
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
-from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row, read
 from mtrl_judge_plugin.images import Broken
 from mtrl_judge_plugin.sample import MAX_RANKED, Form, Sample
 

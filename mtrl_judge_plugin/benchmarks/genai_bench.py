@@ -22,12 +22,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mtrl_judge_plugin import images
-from mtrl_judge_plugin.benchmarks.frames import tiles, video_picture
-from mtrl_judge_plugin.benchmarks.pictures import keep
-from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
-from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.benchmarks.reading.frames import tiles, video_picture
+from mtrl_judge_plugin.benchmarks.reading.pictures import keep
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row, read
 from mtrl_judge_plugin.images import Broken
+from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
 SPLITS = ("test",)

@@ -30,11 +30,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin.benchmarks.pictures import UnusableError
-from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
-from mtrl_judge_plugin.benchmarks.tables import DataError, Row, read
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row, read
 from mtrl_judge_plugin.images import Broken
+from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import MAX_RANKED, Sample
 
 SPLITS = ("train", "validation", "test")

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
-from mtrl_judge_plugin.benchmarks.tables import Row, read
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.reading.tables import Row, read
+from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
 SPLITS = ("test",)

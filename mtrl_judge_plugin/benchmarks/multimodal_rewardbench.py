@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples
-from mtrl_judge_plugin.benchmarks.tables import Row, read
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
+from mtrl_judge_plugin.benchmarks.reading.tables import Row, read
+from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
 SPLITS = ("test",)

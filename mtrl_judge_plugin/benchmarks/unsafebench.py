@@ -21,10 +21,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin.benchmarks.pictures import UnusableError
-from mtrl_judge_plugin.benchmarks.questions import QUESTIONS
-from mtrl_judge_plugin.benchmarks.source import Source, check_names, samples, splits
-from mtrl_judge_plugin.benchmarks.tables import Row, read
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError
+from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples, splits
+from mtrl_judge_plugin.benchmarks.reading.tables import Row, read
+from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
 SPLITS = ("train", "validation", "test")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
-SUFFIX = "_judge_metrics.json"
+from mtrl_judge_plugin.metrics import files
 
 
 def saving_analyses(save: Callable[..., None]) -> Callable[..., None]:
@@ -39,11 +38,10 @@ def write(folder: Path, date: str, results: dict[str, Any], model: str) -> list[
         if task not in JudgeTask.finished:
             continue
         analysis, records = JudgeTask.finished.pop(task)
-        path = folder / f"{date}_{task}{SUFFIX}"
-        content = {"task": task, "model": model, "model_args": results.get("config", {}).get("model_args")}
-        content |= analysis.to_json() | {"judgments": [dict(record) for record in records]}
-        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        path = folder / f"{date}_{task}{files.SUFFIX}"
+        about = {"task": task, "model": model, "model_args": results.get("config", {}).get("model_args")}
+        files.write(path, about, analysis, records)
         written.append(path)
     if written:
-        logger.info(f"mtrl_judge: the whole analysis is in {folder}/{date}_*{SUFFIX}")
+        logger.info(f"mtrl_judge: the whole analysis is in {folder}/{date}_*{files.SUFFIX}")
     return written

@@ -13,7 +13,7 @@ metadata:
   split: validation               # what load() reads; test if not given
   folder: /data                   # where from, if not from MTRL_JUDGE_DATA or the hub
   options: {threshold: 3.5}       # further arguments of load()
-  variants: [orders, paraphrases] # twins to judge as well, see benchmarks/variants.py; [orders] if not given
+  variants: [orders, paraphrases] # twins to judge as well, see variants.py; [orders] if not given
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ import datasets
 from lmms_eval.api.task import ConfigurableMessagesTask
 
 from mtrl_judge_plugin import images, prompts
-from mtrl_judge_plugin.benchmarks.pictures import keep
-from mtrl_judge_plugin.benchmarks.tables import DataError
-from mtrl_judge_plugin.benchmarks.variants import expand
-from mtrl_judge_plugin.metrics.analysis import LOWER_IS_BETTER, NAMES, Analysis, analyse
+from mtrl_judge_plugin.benchmarks.reading.pictures import keep
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
+from mtrl_judge_plugin.metrics.analysis import BIASES, LOWER_IS_BETTER, NAMES, Analysis, analyse
 from mtrl_judge_plugin.metrics.judgments import from_record
 from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.variants import expand
 from mtrl_judge_plugin.verdict import Verdict, parse
 
 Record = Mapping[str, Any]
@@ -78,7 +78,7 @@ class JudgeTask(ConfigurableMessagesTask):
                 {
                     "metric": row,
                     "aggregation": partial(self._aggregate, name, part),
-                    "higher_is_better": name.partition("[")[0] not in LOWER_IS_BETTER,
+                    "higher_is_better": None if name in BIASES else name not in LOWER_IS_BETTER,
                 }
                 for row, name, part in self._rows()
             ],
@@ -109,11 +109,17 @@ class JudgeTask(ConfigurableMessagesTask):
         self.dataset = datasets.DatasetDict({split: data})
         self.dataset_no_image = datasets.DatasetDict({split: data.remove_columns("images")})
 
+    def apply_filters(self) -> None:
+        """All replies of `--repeats`, where the host's own filter would keep the first alone."""
+        super().apply_filters()
+        for instance in self.instances:
+            instance.filtered_resps = {name: list(instance.resps) for name in instance.filtered_resps}
+
     def _messages(self, doc: Mapping[str, Any]) -> list[dict[str, Any]]:
         return host_messages(to_sample(doc), (self.lmms_eval_specific_kwargs or {}).get("instruction"))
 
     def _records(self, doc: Mapping[str, Any], replies: Sequence[Any]) -> dict[str, Record]:
-        texts = [reply[0] if isinstance(reply, list) else reply for reply in replies]
+        texts = [text for reply in replies for text in (reply if isinstance(reply, list) else [reply])]
         lenient = self.lenient or (self.lmms_eval_specific_kwargs or {}).get("lenient", False)
         read = [parse(text, doc["choices"], lenient=lenient) for text in texts]
         known = self.verdicts.get(doc["id"], read[0])

@@ -15,12 +15,12 @@ from mtrl_judge_plugin.metrics.intervals import cluster_bootstrap
 from mtrl_judge_plugin.metrics.judgments import Judgment
 from mtrl_judge_plugin.metrics.measures import Measure
 
-#: Metrics of which less is better, or neither.
+#: Metrics that are best at 0 from either side.
+BIASES = frozenset({"position_bias", "length_bias"})
+#: Metrics of which less is better.
 LOWER_IS_BETTER = frozenset(
     {
         "levenshtein",
-        "position_bias",
-        "length_bias",
         "cyclic_triads",
         "ece",
         "brier",
@@ -30,40 +30,44 @@ LOWER_IS_BETTER = frozenset(
     }
 )
 #: All names that an analysis may hold; behind them may stand a class or category in brackets.
-NAMES = LOWER_IS_BETTER | {
-    "accuracy",
-    "accuracy_over_categories",
-    "accuracy_unscored_wrong",
-    "accuracy_without_ties",
-    "acc_plus",
-    "acc_plus_group",
-    "balanced_accuracy",
-    "cohen_kappa",
-    "cohen_kappa_quadratic",
-    "coverage",
-    "f1",
-    "form_consistency",
-    "kendall_tau_b",
-    "krippendorff_alpha_humans",
-    "krippendorff_alpha_with_judge",
-    "macro_f1",
-    "macro_f1_unscored_wrong",
-    "mcc",
-    "paraphrase_consistency",
-    "pearson",
-    "pearson_with_ratings",
-    "precision",
-    "ranking_tau",
-    "recall",
-    "repeat_consistency",
-    "repeat_fleiss_kappa",
-    "roc_auc",
-    "rotation_consistency",
-    "spearman",
-    "spearman_with_ratings",
-    "swap_consistency",
-    "well_formed",
-}
+NAMES = (
+    BIASES
+    | LOWER_IS_BETTER
+    | {
+        "accuracy",
+        "accuracy_over_categories",
+        "accuracy_unscored_wrong",
+        "accuracy_without_ties",
+        "acc_plus",
+        "acc_plus_group",
+        "balanced_accuracy",
+        "cohen_kappa",
+        "cohen_kappa_quadratic",
+        "coverage",
+        "f1",
+        "form_consistency",
+        "kendall_tau_b",
+        "krippendorff_alpha_humans",
+        "krippendorff_alpha_with_judge",
+        "macro_f1",
+        "macro_f1_unscored_wrong",
+        "mcc",
+        "paraphrase_consistency",
+        "pearson",
+        "pearson_with_ratings",
+        "precision",
+        "ranking_tau",
+        "recall",
+        "repeat_consistency",
+        "repeat_fleiss_kappa",
+        "roc_auc",
+        "rotation_consistency",
+        "spearman",
+        "spearman_with_ratings",
+        "swap_consistency",
+        "well_formed",
+    }
+)
 _READING = {
     "interval": "95 %, percentile, cluster bootstrap over groups, 2,000 resamples, seed 0",
     "unscored": "judgments without a verdict are left out of every metric but those that end in _unscored_wrong; "
@@ -122,14 +126,8 @@ def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int =
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
-    everything = range(len(judgments))
-    found = list(measures.overall(judgments, everything))
-    parts = _forms(judgments)
     confusion, reliability, risk, answers = {}, {}, {}, {}
-    for form, rows in parts.items():
-        prefix = "" if form == next(iter(parts)) else f"{form}."
-        own = [measure._replace(name=prefix + measure.name) for measure in _of_form(judgments, rows)]
-        found += own
+    for form, rows in _forms(judgments).items():
         answers[form] = dict(Counter(str(judgments[row].answer) for row in rows))
         labelled = [row for row in rows if judgments[row].label is not None and judgments[row].base == "original"]
         if labelled and form != "ranking":
@@ -140,9 +138,18 @@ def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int =
             if not all(map(math.isnan, sure)):
                 reliability[form] = calibration.reliability(sure, right).tolist()
                 risk[form] = [list(pair) for pair in zip(*calibration.risk_coverage(sure, right), strict=True)]
-    found += measures.forms(judgments, everything)
-    found += measures.transitivity(judgments, everything)
-    return Analysis(_estimates(judgments, found, resamples, seed), confusion, reliability, risk, answers)
+    return Analysis(_estimates(judgments, resamples, seed), confusion, reliability, risk, answers)
+
+
+def measures_of(judgments: Sequence[Judgment]) -> list[Measure]:
+    """All measures that the judgments have; those of another form than most originals' begin with it."""
+    everything = range(len(judgments))
+    found = list(measures.overall(judgments, everything))
+    parts = _forms(judgments)
+    for form, rows in parts.items():
+        prefix = "" if form == next(iter(parts)) else f"{form}."
+        found += [measure._replace(name=prefix + measure.name) for measure in _of_form(judgments, rows)]
+    return [*found, *measures.forms(judgments, everything), *measures.transitivity(judgments, everything)]
 
 
 def metric_of(measure: Measure) -> partial[Array]:
@@ -155,7 +162,8 @@ def _over_rows(measure: Measure, weights: Array) -> Array:
     return found
 
 
-def _estimates(judgments: Sequence[Judgment], found: list[Measure], resamples: int, seed: int) -> dict[str, Estimate]:
+def _estimates(judgments: Sequence[Judgment], resamples: int, seed: int) -> dict[str, Estimate]:
+    found = measures_of(judgments)
     groups = [judgment.group for judgment in judgments]
     metrics = {measure.name: metric_of(measure) for measure in found}
     intervals = cluster_bootstrap(metrics, groups, resamples=resamples, seed=seed)

@@ -8,7 +8,7 @@ from benchmarks import corruption
 from real_schema import agin as files
 
 from mtrl_judge_plugin.benchmarks import agin
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from benchmarks import corruption
 from real_schema import custom as files
 
 from mtrl_judge_plugin.benchmarks import custom
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_rows_of_json_lines_json_and_parquet(folder):
         (1.5, 2),
     )
     pairs = only(folder, "inside.parquet")
-    assert [(pair.responses, pair.label) for pair in pairs] == [(("a cat", "a dog"), "A"), (("a cat", "a dog"), "B")]
+    assert [(pair.responses, pair.label) for pair in pairs] == [(("a cat", "a dog"), "A"), (("a fish", "a cat"), "B")]
 
 
 def cell(number, column, value):

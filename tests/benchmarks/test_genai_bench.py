@@ -9,8 +9,8 @@ from real_schema import genai_bench as files
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.benchmarks import genai_bench
-from mtrl_judge_plugin.benchmarks.frames import sheet, tiles
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.frames import sheet, tiles
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 TABLE = "test_v1-00000-of-00001.parquet"
 LEFT = {"image_generation": "left_image", "image_edition": "left_output_image", "video_generation": "left_video"}

@@ -9,7 +9,7 @@ from benchmarks import corruption
 from real_schema import imagereward as files
 
 from mtrl_judge_plugin.benchmarks import imagereward
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from real_schema import mllm_as_a_judge as files
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.benchmarks import mllm_as_a_judge
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 
 @pytest.fixture

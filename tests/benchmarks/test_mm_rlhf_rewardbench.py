@@ -9,7 +9,7 @@ from real_schema import mm_rlhf_rewardbench as files
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.benchmarks import mm_rlhf_rewardbench
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 
 @pytest.fixture

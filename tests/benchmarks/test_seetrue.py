@@ -6,7 +6,7 @@ import pytest
 from real_schema import seetrue as files
 
 from mtrl_judge_plugin.benchmarks import seetrue
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 
 @pytest.fixture

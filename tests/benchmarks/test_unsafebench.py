@@ -7,7 +7,7 @@ from benchmarks import corruption
 from real_schema import unsafebench as files
 
 from mtrl_judge_plugin.benchmarks import unsafebench
-from mtrl_judge_plugin.benchmarks.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
 TEST = "data/test-00000-of-00001.parquet"
 TRAIN = "data/train-00000-of-00002.parquet"

@@ -29,8 +29,8 @@ def write(folder: Path) -> None:
         encoding="utf-8",
     )
     lines = [
-        {"form": "score", "question": "How good is it?", "label": label, "image": "images/1.png", "choices": [1, 2, 3]}
-        for label in (3, 1, None)
+        {"form": "score", "question": f"How {word}?", "label": label, "image": "images/1.png", "choices": [1, 2, 3]}
+        for word, label in (("good", 3), ("bright", 1), ("sharp", None))
     ]
     (folder / "scores.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     listed = {"form": "ranking", "question": "Best first?", "label": "CAB", "task": "pictures", "ratings": [1.5, 2]}
@@ -44,4 +44,4 @@ def write(folder: Path) -> None:
         "image": picture("custom-inside", "JPEG"),
         "responses": ["a cat", "a dog"],
     }
-    pq.write_table(pa.Table.from_pylist([pair, pair | {"label": "B"}]), folder / "inside.parquet")
+    pq.write_table(pa.Table.from_pylist([pair, pair | {"label": "B", "responses": ["a fish", "a cat"]}]), folder / "inside.parquet")

@@ -19,7 +19,7 @@ def write(folder: Path) -> None:
         for edition, number in ROWS.items():
             rows = [row(n) | {"vote_type": VOTES[n % 4]} for n in range(number)]
             pq.write_table(pa.Table.from_pylist(rows), folder / task / f"{edition}-00000-of-00001.parquet")
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):
         write_video(folder / "video_generation" / f"{name}.mp4", name)
 
 
@@ -64,5 +64,5 @@ def _video(number: int) -> dict[str, object]:
         "left_model": "ModelScope",
         "left_video": "https://host.invalid/videos/a.mp4",
         "right_model": "OpenSora",
-        "right_video": "https://host.invalid/videos/b.mp4",
+        "right_video": f"https://host.invalid/videos/{'bc'[number % 2]}.mp4",
     }

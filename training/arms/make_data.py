@@ -32,6 +32,7 @@ metadata:
   folder: {folder}
   subset: {unseen}
   metrics: [macro_f1, accuracy, well_formed, coverage]
+  variants: []
 """
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from mtrl_judge_plugin.paper import FIGURES
 from mtrl_judge_plugin.training.arms.make_data import POINTWISE, UNSEEN
 from mtrl_judge_plugin.training.exporting.model_card import table
 
@@ -27,13 +28,13 @@ NAMES = {
     "mt_rl": "MT-RL-Judge",
     "mt_rl_openrlhf": "MT-RL-Judge, by OpenRLHF",
 }
-#: arXiv 2603.11665, macro-F1 in percent: AGIN (three), SeeTRUE, ImageReward, UnsafeBench; MJ-Bench alignment, safety.
-PAPER = {
-    "off_the_shelf": ((67.99, 63.24, 64.77, 80.01, 55.07, 72.78), (59.41, 73.07)),
-    "sft_single": ((78.64, 77.04, 78.08, 80.41, 64.95, 90.28), ()),
-    "sft_unified": ((81.75, 81.22, 81.31, 82.32, 63.34, 89.49), (55.82, 49.40)),
-    "rl_single": ((80.50, 80.77, 82.71, 83.41, 65.07, 86.92), ()),
-    "mt_rl": ((81.63, 81.37, 81.58, 83.67, 64.97, 85.22), (60.59, 82.23)),
+#: Arm -> its name in the paper.
+PUBLISHED = {
+    "off_the_shelf": "off-the-shelf",
+    "sft_single": "SFT-Single",
+    "sft_unified": "SFT-Unified",
+    "rl_single": "RL-Single",
+    "mt_rl": "MT-RL-Judge",
 }
 Run = dict[str, Any]
 Setting = tuple[str, float, float, int]
@@ -102,7 +103,8 @@ def arms_table(runs: Sequence[Run]) -> str:
     best = chosen(runs)
     rows = []
     for arm, name in NAMES.items():
-        tasks, pairs = PAPER.get(arm, ((), ()))
+        figures = FIGURES.get(PUBLISHED.get(arm, ""), ())
+        tasks, pairs = figures[:6], figures[6:]
         paper = [percent([figure]) for figure in pairs] if pairs else ["", ""]
         if arm in best:
             group = best[arm]

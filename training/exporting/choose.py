@@ -30,6 +30,7 @@ metadata:
   folder: {folder}
   subset: {subset}
   metrics: [macro_f1, coverage]
+  variants: []
 """
 
 

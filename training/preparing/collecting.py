@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin import images
-from mtrl_judge_plugin.benchmarks import prepared, variants
+from mtrl_judge_plugin import images, variants
+from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.training.preparing import budget, sources
 from mtrl_judge_plugin.training.preparing.duplicates import Fingerprint, HeldOut

@@ -84,7 +84,7 @@ def find(name: str) -> Benchmark:
     except ModuleNotFoundError as error:
         if not f"{path}.".startswith(f"{error.name}."):
             raise  # the loader exists and lacks a package of its own
-        known = ", ".join(sorted(found.name for found in pkgutil.iter_modules(benchmarks.__path__)))
+        known = ", ".join(sorted(found.name for found in pkgutil.iter_modules(benchmarks.__path__) if not found.ispkg))
         raise SourceError(f"no benchmark {name!r}; there are {known}, or give the dotted path of a module") from error
     except AttributeError as error:
         raise SourceError(f"{path} is no benchmark: {error}; it needs SPLITS, TASKS and load(split, task)") from error

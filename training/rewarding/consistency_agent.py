@@ -16,8 +16,8 @@ from openrlhf.utils.agent import SingleTurnAgentExecutor  # type: ignore[import-
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.training import rewards
-from mtrl_judge_plugin.benchmarks.variants import swapped
 from mtrl_judge_plugin.training.rewarding.targets import exact_mean
+from mtrl_judge_plugin.variants import swapped
 
 CONSISTENCY = rewards.weight("MTRL_REWARD_CONSISTENCY", 0.2)
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mtrl_judge_plugin.benchmarks.variants import restored
 from mtrl_judge_plugin.metrics import agreement, consistency
 from mtrl_judge_plugin.metrics.arrays import Array, Codes, Value
 from mtrl_judge_plugin.metrics.judgments import Judgment
+from mtrl_judge_plugin.variants import restored
 
 Judgments = Sequence[Judgment]
 TIE = "tie"

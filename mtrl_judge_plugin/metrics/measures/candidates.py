@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 
-from mtrl_judge_plugin.benchmarks.variants import restored
 from mtrl_judge_plugin.metrics import consistency, rankings
 from mtrl_judge_plugin.metrics.arrays import Array
 from mtrl_judge_plugin.metrics.judgments import Judgment, by_item
@@ -23,6 +22,7 @@ from mtrl_judge_plugin.metrics.measures.bound import (
     mean_of,
     pick,
 )
+from mtrl_judge_plugin.variants import restored
 
 
 def pairs(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:

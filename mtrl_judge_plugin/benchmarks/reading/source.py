@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin.benchmarks.pictures import UnusableError
-from mtrl_judge_plugin.benchmarks.tables import DataError, Row
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row
 from mtrl_judge_plugin.sample import Sample, SampleError
 
 #: Environment variable: the folder that holds data sets, one folder each.

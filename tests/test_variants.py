@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtrl_judge_plugin.benchmarks import questions, variants
-from mtrl_judge_plugin.benchmarks.variants import expand, orders, restored, swapped
+from mtrl_judge_plugin import questions, variants
 from mtrl_judge_plugin.images import load
 from mtrl_judge_plugin.sample import Sample, SampleError
+from mtrl_judge_plugin.variants import expand, orders, restored, swapped
 
 
 def pair(number=0, **changes):

@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image
 
 from mtrl_judge_plugin import images
-from mtrl_judge_plugin.benchmarks.pictures import UnusableError, keep
-from mtrl_judge_plugin.benchmarks.tables import Row
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError, keep
+from mtrl_judge_plugin.benchmarks.reading.tables import Row
 from mtrl_judge_plugin.images import Broken, ImageError
 
 #: Of one picture among several in one image.

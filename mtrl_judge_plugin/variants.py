@@ -23,7 +23,7 @@ from functools import cache
 
 from PIL import Image
 
-from mtrl_judge_plugin.benchmarks.questions import RATE, STAND, wordings
+from mtrl_judge_plugin.questions import RATE, STAND, wordings
 from mtrl_judge_plugin.sample import Sample, SampleError
 
 #: Beside the data's own order: how many others a ranking is judged in.

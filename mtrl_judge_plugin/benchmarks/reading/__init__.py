@@ -1,0 +1,1 @@
+"""Files of data sets -> rows, pictures and Samples: what all loaders share."""

@@ -1,0 +1,82 @@
+"""`mtrl-judge compare`: is one judge better than another, or is it chance? Two runs on the same samples."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mtrl_judge_plugin.metrics.analysis import measures_of, metric_of
+from mtrl_judge_plugin.metrics.files import read
+from mtrl_judge_plugin.metrics.intervals import mcnemar, paired_bootstrap
+from mtrl_judge_plugin.metrics.judgments import from_record
+
+DESCRIPTION = """\
+Compares two judges on the samples that both have judged, task by task: the difference of each metric with its 95 %
+interval and p-value (paired cluster bootstrap: the same groups are drawn for both), and McNemar's exact test on the
+samples of which only one of the two is right. Unscored judgments are left out by each metric, as in the runs.
+
+example:
+  lmms-eval --model mtrl_judge --tasks mtrl_judge_ood --output_path results/embedded
+  lmms-eval --model openai --model_args model=gpt-4o --tasks mtrl_judge_ood --output_path results/gpt
+  mtrl-judge compare results/embedded results/gpt
+"""
+METRICS = ("macro_f1", "accuracy", "acc_plus", "swap_consistency", "pearson", "ranking_tau", "levenshtein")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a comparison."""
+    parser.add_argument("first", type=Path, metavar="FIRST", help="folder that lmms-eval wrote with --output_path")
+    parser.add_argument("second", type=Path, metavar="SECOND", help="the same of the other judge")
+    parser.add_argument(
+        "--metrics", default=",".join(METRICS), help="comma-separated; those that a task has (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the comparison; returns the exit status."""
+    try:
+        first, second = read(args.first), read(args.second)
+        both = [task for task in first if task in second]
+        if not both:
+            raise ValueError(f"no task in common: {', '.join(first)} and {', '.join(second)}")
+        for task in both:
+            print(f"\n{task}: {describe(first[task])} against {describe(second[task])}")
+            print("\n".join(compare(first[task], second[task], args.metrics.split(","))))
+    except (OSError, ValueError) as error:
+        print(f"mtrl-judge compare: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def compare(first: Mapping[str, Any], second: Mapping[str, Any], metrics: list[str]) -> list[str]:
+    """Lines for one task of two analyses: a metric each, then McNemar's test.
+
+    Raises:
+        ValueError: they have no sample in common.
+    """
+    ours, theirs = ({record["id"]: from_record(record) for record in one["judgments"]} for one in (first, second))
+    ids = [name for name in ours if name in theirs]
+    if not ids:
+        raise ValueError(f"{first['file']} and {second['file']} have no sample in common")
+    left, right = [ours[name] for name in ids], [theirs[name] for name in ids]
+    groups = [judgment.group for judgment in left]
+    found, other = ({one.name: one for one in measures_of(judgments)} for judgments in (left, right))
+    lines = [f"  {len(ids)} samples, {len(set(groups))} groups"]
+    for name in metrics:
+        if name in found and name in other:
+            result = paired_bootstrap(metric_of(found[name]), metric_of(other[name]), groups)
+            value, low, high = result.difference
+            lines.append(f"  {name}: difference {value:+.4f} [{low:+.4f}, {high:+.4f}], p = {result.p_value:.4f}")
+    test = mcnemar([judgment.agrees for judgment in left], [judgment.agrees for judgment in right])
+    lines.append(
+        f"  McNemar: only the first right {test.only_first}, only the second {test.only_second}, p = {test.p_value:.4f}"
+    )
+    return lines
+
+
+def describe(analysis: Mapping[str, Any]) -> str:
+    """A judge in a few words."""
+    return f"{analysis['model']}({analysis['model_args'] or ''})"

@@ -1,0 +1,130 @@
+"""`mtrl-judge paper`: the paper's table of results (arXiv 2603.11665), with judges of yours beside its figures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
+from mtrl_judge_plugin.metrics.files import read
+
+DESCRIPTION = """\
+The table of arXiv 2603.11665 (macro-F1), its five arms beside judges of yours on the same tasks.
+
+Without RESULTS, the judge that --args describes (none: the embedded one) is run by lmms-eval on the eight tasks of the
+table. With RESULTS, folders that lmms-eval wrote with --output_path are read, one row of the table each.
+
+The data sets come from --data-root (or MTRL_JUDGE_DATA), a folder with one folder each (agin, seetrue, imagereward,
+unsafebench, mjbench), or from the hub. Thresholds that turn AGIN's and ImageReward's ratings into two classes, prompts,
+and the split of AGIN and SeeTRUE are this project's choices: the paper's are not public, so rows compare in kind only.
+
+examples:
+  mtrl-judge paper --data-root data                                          # the embedded judge
+  mtrl-judge paper --data-root data --args engine=vllm,pretrained=judge --out results/judge
+  mtrl-judge paper off-the-shelf=results/base mt-rl=results/judge            # what has been run, side by side
+"""
+
+#: Task of ours -> column of the paper's table.
+COLUMNS = {
+    "mtrl_judge_agin_naturalness": "AGIN-Nat",
+    "mtrl_judge_agin_technical": "AGIN-Tech",
+    "mtrl_judge_agin_rationality": "AGIN-Rat",
+    "mtrl_judge_seetrue": "SeeTRUE",
+    "mtrl_judge_imagereward": "ImageReward",
+    "mtrl_judge_unsafebench": "UnsafeBench",
+    "mtrl_judge_mjbench_alignment": "MJ-Bench align",
+    "mtrl_judge_mjbench_safety": "MJ-Bench safety",
+}
+#: Arm -> macro-F1 in percent, in the order of the columns; arXiv 2603.11665. Single-task judges have no MJ-Bench.
+FIGURES: dict[str, tuple[float, ...]] = {
+    "off-the-shelf": (67.99, 63.24, 64.77, 80.01, 55.07, 72.78, 59.41, 73.07),
+    "SFT-Single": (78.64, 77.04, 78.08, 80.41, 64.95, 90.28),
+    "SFT-Unified": (81.75, 81.22, 81.31, 82.32, 63.34, 89.49, 55.82, 49.40),
+    "RL-Single": (80.50, 80.77, 82.71, 83.41, 65.07, 86.92),
+    "MT-RL-Judge": (81.63, 81.37, 81.58, 83.67, 64.97, 85.22, 60.59, 82.23),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the table."""
+    parser.add_argument("results", nargs="*", metavar="[NAME=]RESULTS", help="folders of lmms-eval's --output_path")
+    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help=f"where the data sets are (else {DATA_ROOT})")
+    parser.add_argument("--args", default="", metavar="ARGS", help="the judge, in the words of --model_args")
+    parser.add_argument("--limit", type=int, metavar="N", help="judge only the first N samples of each task")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep lmms-eval's results here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table; returns the exit status."""
+    rows = {}
+    try:
+        if args.results:
+            for given in args.results:
+                name, equals, folder = given.partition("=")
+                rows[name] = read(Path(folder if equals else name))
+        else:
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = args.out or Path(scratch)
+                status = _judge(args, folder)
+                if status:
+                    return status
+                rows[args.args or "the embedded judge"] = read(folder)
+    except (OSError, ValueError) as error:
+        print(f"mtrl-judge paper: {error}", file=sys.stderr)
+        return 2
+    print(table(rows))
+    return 0
+
+
+def table(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """The paper's arms and the judges' analyses as a Markdown table, in percent; with n and coverage below.
+
+    Args:
+        rows: name -> task -> analysis.
+    """
+    lines = [["macro-F1", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
+    for arm, figures in FIGURES.items():
+        cells = [f"{figure:.2f}" for figure in figures]
+        lines.append([f"{arm} (paper)", *cells, *[""] * (len(COLUMNS) - len(cells))])
+    notes = []
+    for name, tasks in rows.items():
+        lines.append([name, *(_cell(tasks.get(task)) for task in COLUMNS)])
+        known = [(column, tasks[task]["metrics"]["macro_f1"]) for task, column in COLUMNS.items() if task in tasks]
+        notes.append(
+            f"{name}: " + ", ".join(f"{column} n={row['n']} coverage {row['coverage']:.3f}" for column, row in known)
+        )
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(
+        [
+            text,
+            "",
+            "In percent, over scored judgments, with 95 % cluster-bootstrap intervals; rows marked (paper) are as",
+            "published in arXiv 2603.11665, on its own splits, thresholds and prompts.",
+            *notes,
+        ]
+    )
+
+
+def _cell(analysis: Mapping[str, Any] | None) -> str:
+    if analysis is None:
+        return ""
+    found = analysis["metrics"]["macro_f1"]
+    if found["value"] is None:
+        return "unscored"
+    return f"{100 * found['value']:.2f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+
+
+def _judge(args: argparse.Namespace, folder: Path) -> int:
+    environment = dict(os.environ)
+    if args.data_root:
+        environment[DATA_ROOT] = str(args.data_root.resolve())
+    limit = ["--limit", str(args.limit)] if args.limit else []
+    options = ["--model_args", args.args] if args.args else []
+    command = [sys.executable, "-m", "lmms_eval", "--model", "mtrl_judge", *options, "--tasks", ",".join(COLUMNS)]
+    return subprocess.run([*command, *limit, "--output_path", str(folder)], env=environment, check=False).returncode
