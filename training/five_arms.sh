@@ -2,17 +2,20 @@
 # The experiment of MT-RL-Judge (arXiv 2603.11665): one backbone, five judges, one table. To be read, and run in parts:
 # the arms differ by a few words, and each takes many GPU-hours.
 #   rl/bin        OpenRLHF's environment (mtrl-judge[openrlhf]); everything else runs in the one with mtrl-judge[train,vllm]
-#   bash training/five_arms.sh MODEL BENCHMARK... ("embedded", or a module of yours), with tasks= and evaluation= set
+#   bash training/five_arms.sh MODEL BENCHMARK... (the paper's, if none is named; or modules of yours), with tasks=,
+#   evaluation= and held_out= set; MTRL_JUDGE_DATA names the folder that holds the data sets
 set -euo pipefail
 model=${1:-Qwen/Qwen3-VL-30B-A3B-Instruct}
 shift || true
-benchmarks=("${@:-embedded}")
+benchmarks=("$@")
+[ $# -gt 0 ] || benchmarks=(agin seetrue imagereward unsafebench)
 recipe=${recipe:-mtrl_qwen3vl_30b_a3b}
-tasks=${tasks:-alignment,safety,quality}        # what is trained on: pointwise tasks, as in the paper
-evaluation=${evaluation:-mtrl_judge_embedded}   # the tasks of lmms-eval, with a pairwise one that nobody trains on
+tasks=${tasks:-naturalness,technical,rationality,seetrue,quality,unsafebench}   # pointwise, as in the paper
+evaluation=${evaluation:-mtrl_judge_paper,mtrl_judge_ood}   # and pairwise ones that nobody trains on
+held_out=${held_out:-mjbench}
 work=${work:-build/five_arms}
 
-mtrl-judge prepare "${benchmarks[@]}" --tasks "$tasks" --model "$model" --max-tokens 7168 --out "$work/data"
+mtrl-judge prepare "${benchmarks[@]}" --tasks "$tasks" --held-out "$held_out" --model "$model" --max-tokens 7168 --out "$work/data"
 
 # The paper's SFT: AdamW, learning rate 1e-5, batch 256, all parameters. It learns the label alone.
 # `accelerate config` says over how many GPUs, and how, the model is spread.
@@ -47,3 +50,7 @@ for task in ${tasks//,/ }; do
 done
 finish sft_unified "$tasks"
 finish mt_rl_judge "$tasks"
+
+# The paper's table, with its figures beside these
+mtrl-judge paper off-the-shelf="$work/results/off_the_shelf" SFT-Unified="$work/results/sft_unified" \
+    MT-RL-Judge="$work/results/mt_rl_judge"
