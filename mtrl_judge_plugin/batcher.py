@@ -1,7 +1,7 @@
 """Batcher: many threads ask one conversation at a time, one worker judges them together.
 
-Callers block until their reply is there. While a batch runs, the next one gathers; so concurrent callers share engine
-batches without knowing of each other, and a lone caller waits for nobody.
+Callers block until their reply is there, or hold its future. While a batch runs, the next one gathers; so concurrent
+callers share engine batches without knowing of each other, and a lone caller waits for nobody.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
-import queue
 import threading
-import time
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from PIL import Image
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.engines import Conversation, Sampling
 from mtrl_judge_plugin.judge import Judge, Reply
+from mtrl_judge_plugin.ledger import LedgerError
 
 #: How long a batch waits, at most, for the callers of the batch before it to come back.
 _WINDOW = 0.02
@@ -31,7 +31,7 @@ _CAP = 1024
 _GRACE = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Call:
     """One caller's question and where its reply goes."""
 
@@ -45,19 +45,24 @@ class _Call:
 class Batcher:
     """Joins concurrent calls of `Judge.reply` into one; safe for any number of threads.
 
-    Replies do not depend on who else asks: the same question asked twice at once is judged once, sampled or greedy.
+    Replies do not depend on who else asks: the same question asked twice at once is judged once, sampled or greedy. And
+    where the engine raises on a batch, its halves are judged, down to the questions at which it raises.
 
     Args:
         judge: what answers. Only the worker thread calls it.
+
+    Attributes:
+        counts: batches handed to the judge, and questions in them, since it was built.
     """
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self.counts: Counter[str] = Counter()
+        self._calls: deque[_Call] = deque()
         self._closed = False
         self._waiting = 0  # callers without a reply
         self._peak = 0  # most of them since the running batch began
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._worker = threading.Thread(target=self._work, name="mtrl-judge-batcher", daemon=True)
         self._worker.start()
         atexit.register(self.close)
@@ -67,7 +72,17 @@ class Batcher:
 
         Raises:
             RuntimeError: the batcher is closed.
-            Exception: whatever the judge raised on the batch; every caller of that batch gets it.
+            Exception: whatever the judge raised on this question.
+        """
+        return self.submit(conversation, max_tokens=max_tokens, sampling=sampling).result()
+
+    def submit(
+        self, conversation: Conversation, *, max_tokens: int = 1024, sampling: Sampling | None = None
+    ) -> Future[Reply]:
+        """The same without waiting. Cancelling the future takes the question back, if no batch has begun with it.
+
+        Raises:
+            RuntimeError: the batcher is closed.
         """
         sampling = sampling or self.judge.sampling
         call = _Call(conversation, max_tokens, sampling, conversation_key(conversation))
@@ -76,8 +91,10 @@ class Batcher:
                 raise RuntimeError("the judge is shut down: the program is ending")
             self._waiting += 1
             self._peak = max(self._peak, self._waiting)
-            self._calls.put(call)
-        return call.reply.result()
+            self._calls.append(call)
+            self._lock.notify()
+        call.reply.add_done_callback(lambda future: self._take_back(call) if future.cancelled() else None)
+        return call.reply
 
     def close(self) -> None:
         """Finish what was asked, then end the worker. Runs at exit by itself; idempotent."""
@@ -85,46 +102,51 @@ class Batcher:
             if self._closed:
                 return
             self._closed = True
-            self._calls.put(None)
+            self._lock.notify()
         atexit.unregister(self.close)
         self._worker.join(_GRACE)
 
+    def _take_back(self, call: _Call) -> None:
+        """Forget a question that nobody waits for any more, with its images."""
+        with self._lock:
+            self._waiting -= 1
+            if call in self._calls:
+                self._calls.remove(call)
+
     def _work(self) -> None:
         expected = 2  # callers to wait for: all who waited last time, and at first one more than the first
-        while (first := self._calls.get()) is not None:
-            calls, last = self._gather(first, expected)
+        while calls := self._gather(expected):
             with self._lock:
                 self._peak = self._waiting
             groups: dict[tuple[int, Sampling], dict[str, list[_Call]]] = {}
             for call in calls:
-                groups.setdefault((call.max_tokens, call.sampling), {}).setdefault(call.key, []).append(call)
+                if call.reply.set_running_or_notify_cancel():  # from here on it cannot be cancelled
+                    groups.setdefault((call.max_tokens, call.sampling), {}).setdefault(call.key, []).append(call)
+            del calls, call  # an idle worker must not keep the last batch's images
             for (max_tokens, sampling), questions in groups.items():
                 self._answer(list(questions.values()), max_tokens, sampling)
+            groups.clear()
             expected = self._peak
-            if last:
-                return
 
-    def _gather(self, first: _Call, expected: int) -> tuple[list[_Call], bool]:
-        """(all that waits already, and what comes until `expected` are there or the window closes; whether it ends)."""
-        calls = [first]
-        deadline = time.monotonic() + _WINDOW
-        while len(calls) < _CAP:
-            patience = deadline - time.monotonic() if len(calls) < expected else 0.0
-            try:
-                call = self._calls.get(timeout=patience) if patience > 0 else self._calls.get_nowait()
-            except queue.Empty:
-                break
-            if call is None:
-                return calls, True
-            calls.append(call)
-        return calls, False
+    def _gather(self, expected: int) -> list[_Call]:
+        """All that waits already, and what comes until `expected` are there or the window closes; [] at the end."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._calls or self._closed)
+            self._lock.wait_for(lambda: len(self._calls) >= min(expected, _CAP) or self._closed, timeout=_WINDOW)
+            return [self._calls.popleft() for _ in range(min(len(self._calls), _CAP))]
 
     def _answer(self, questions: list[list[_Call]], max_tokens: int, sampling: Sampling) -> None:
         conversations = [calls[0].conversation for calls in questions]
         replies: Sequence[Reply | BaseException]
+        self.counts.update(batches=1, questions=len(questions))
         try:
             replies = self.judge.reply(conversations, max_tokens=max_tokens, instruct=True, sampling=sampling)
         except BaseException as error:  # raised where the question was asked; here it would leave all callers waiting
+            if len(questions) > 1 and isinstance(error, Exception) and not isinstance(error, LedgerError):
+                half = len(questions) // 2
+                self._answer(questions[:half], max_tokens, sampling)
+                self._answer(questions[half:], max_tokens, sampling)
+                return
             replies = [error] * len(questions)
         with self._lock:  # before they can ask again
             self._waiting -= sum(map(len, questions))

@@ -8,8 +8,6 @@ from typing import Any
 from mtrl_judge_plugin.images import ImageError, digest
 from mtrl_judge_plugin.prompts import Message
 
-_JSON_INSTRUCTION = "The final reply must be one JSON object and nothing else, without Markdown fences."
-
 
 class ChatError(ValueError):
     """Messages that cannot be put before a judge; the message says which part and why."""
@@ -20,7 +18,7 @@ def conversation(
     *,
     images: Sequence[Any] = (),
     system: str | None = None,
-    as_json: bool = False,
+    instruction: str | None = None,
 ) -> list[Message]:
     """Convert messages; the caller's own are left as they are.
 
@@ -30,7 +28,7 @@ def conversation(
         images: appended to the last user message, in any form that `images.load` reads. One that stands in the
             messages already is not shown twice.
         system: the system message, where the messages bring none.
-        as_json: ask for one JSON object.
+        instruction: put behind the system message: what the final reply must look like.
 
     Raises:
         ChatError: no messages, images without a user message, or a part that is neither text nor image.
@@ -44,7 +42,7 @@ def conversation(
             raise ChatError("images: there is no user message to show them with")
         shown = {_digest(part["image"]) for turn in turns for part in turn["content"] if part["type"] == "image"}
         users[-1]["content"] += [{"type": "image", "image": image} for image in images if _digest(image) not in shown]
-    extra = [text for text in (None if turns[0]["role"] == "system" else system, as_json and _JSON_INSTRUCTION) if text]
+    extra = [text for text in (None if turns[0]["role"] == "system" else system, instruction) if text]
     if extra and turns[0]["role"] != "system":
         turns.insert(0, {"role": "system", "content": []})
     turns[0]["content"] += [{"type": "text", "text": text} for text in extra]
@@ -55,6 +53,12 @@ def last_question(turns: Sequence[Mapping[str, Any]]) -> str:
     """The text of the last user message: what says how the reply must look."""
     users = [turn["content"] for turn in turns if turn["role"] == "user"]
     return "\n".join(part["text"] for part in users[-1] if part["type"] == "text") if users else ""
+
+
+def system_text(turns: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the system message, "" where there is none."""
+    content = turns[0]["content"] if turns and turns[0]["role"] == "system" else ()
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
 def _role(message: Mapping[str, Any]) -> str:

@@ -60,14 +60,24 @@ def messages(sample: Sample, instruction: str = INSTRUCTION) -> list[Message]:
 
 
 def with_instruction(conversation: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """A copy of somebody else's messages whose system message also asks for reasoning, then the reply, in our tags."""
+    """A copy of somebody else's messages whose system message also asks for reasoning, then the reply, in our tags.
+
+    Messages that ask for them already, as a Sample's prompt does, are left as they are.
+    """
+    if conversation and _text(conversation[-1]).endswith(INSTRUCTION):
+        return [dict(message) for message in conversation]
     system, rest = "", list(conversation)
     if rest and rest[0]["role"] == "system":
-        content = rest.pop(0)["content"]
-        parts = [content] if isinstance(content, str) else [item["text"] for item in content if item["type"] == "text"]
-        system = "\n".join(parts) + "\n\n"
+        system = _text(rest.pop(0)) + "\n\n"
     instruction = {"type": "text", "text": system + FREE_FORM_INSTRUCTION}
     return [{"role": "system", "content": [instruction]}, *map(dict, rest)]
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message["content"]
+    return (
+        content if isinstance(content, str) else "\n".join(item["text"] for item in content if item["type"] == "text")
+    )
 
 
 def fence(text: str) -> str:

@@ -19,14 +19,17 @@ REASONING = (
 ) * 8
 #: What a prompt of a test says for the stub to reply.
 ORDER = re.compile(r"\[\[reply:(.*?)\]\]", re.DOTALL)
+#: The same for the reply to a repair, where it shall differ.
+REPAIR = re.compile(r"\[\[repair:(.*?)\]\]", re.DOTALL)
 
 
 class StubEngine:
     """Replies what the last user message orders by `[[reply:...]]`, its number of images, or what `RULE` says.
 
     Args:
-        style: "tags" (<think> and <answer>), "think" (<think> only), "plain" (the verdict alone), "cut" (never stops
-            reasoning unless it is forced to), "error" (each conversation fails), "crash" (the whole batch raises).
+        style: "tags" (<think> and <answer>), "think" (<think> only), "plain" (the verdict alone), "any" (the same, and
+            "ok" where there is no rule), "cut" (never stops reasoning unless it is forced to), "error" (each
+            conversation fails), "crash" (the whole batch raises).
         nonce: makes the identity, and with it the ledger's keys, its own.
         seconds: how long a batch takes.
     """
@@ -74,12 +77,17 @@ class StubEngine:
             verdict = verdict_of(conversation)
         except images.ImageError as error:
             return Completion(error=str(error))
+        except (AssertionError, ValueError):
+            if self.style != "any":
+                raise
+            verdict = "ok"
         if conversation[-1]["role"] == "assistant":  # a forced answer: behind <answer>, the reasoning cut off
             return Completion(f"{verdict}</answer>", True, 10, 3)
         text, finished = {
             "tags": (f"<think>{REASONING}</think><answer>{verdict}</answer>", True),
             "think": (f"<think>{REASONING}</think>\n\n{verdict}", True),
             "plain": (verdict, True),
+            "any": (verdict, True),
             "cut": (f"<think>{REASONING}", False),
         }[self.style]
         return Completion(text, finished, 10, len(text.split()))
@@ -87,10 +95,12 @@ class StubEngine:
 
 def verdict_of(conversation: Conversation) -> str:
     """What the stub has to say about a conversation: known beforehand, so that metrics are."""
-    users = [message["content"] for message in conversation if message["role"] == "user"][-1]
+    turns = [message["content"] for message in conversation if message["role"] == "user"]
+    repair = len(turns) > 1 and turns[-1][0]["text"].startswith("A program cannot read your last reply.")
+    users = turns[-2] if repair else turns[-1]
     text = "\n".join(item["text"] for item in users if item["type"] == "text")
     pictures = [images.load(item["image"]) for item in users if item["type"] == "image"]
-    order = ORDER.findall(text)
+    order = (repair and REPAIR.findall(text)) or ORDER.findall(text)
     if order:
         return str(order[-1])
     if "colours" in text:

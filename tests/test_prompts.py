@@ -91,3 +91,9 @@ def test_the_same_sample_makes_the_same_prompt_whatever_its_label():
     values = {"id": "1", "task": "t", "form": "pointwise", "question": "?", "choices": ("yes", "no")}
     prompts = [messages(Sample(**values, label=label)) for label in ("yes", "no", None)]
     assert all(first == second for first, second in itertools.pairwise(prompts))
+
+
+def test_a_prompt_that_asks_for_our_format_already_is_not_told_again():
+    asked = messages(Sample("1", "t", "pointwise", "Is it red?", choices=("yes", "no")))
+    assert with_instruction(asked) == asked
+    assert with_instruction([{"role": "user", "content": "Red?\n" + INSTRUCTION}])[0]["role"] == "user"

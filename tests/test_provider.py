@@ -21,7 +21,7 @@ from lmms_eval.models.model_utils import usage_metrics
 from PIL import Image
 from stub_engine import REASONING, StubEngine
 
-from mtrl_judge_plugin import engines, formats
+from mtrl_judge_plugin import engines, shapes
 from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.harness import backend as harness_backend
 from mtrl_judge_plugin.harness.backend import Backend, JudgeStoppedError, backend_of
@@ -270,11 +270,11 @@ def test_two_scores_on_the_first_line(stub: Setup, reply: str, content: str) -> 
 
 def test_wrappers_go_unless_the_prompt_asks_for_them() -> None:
     for wrapped in ("**B**", "\\boxed{B}", "```\nB\n```", "```text\n**B**\n```", " B\n"):
-        assert formats.as_asked(wrapped, "Choose.") == "B"
+        assert shapes.as_asked(wrapped, "Choose.") == "B"
     for wrapped, prompt in (("**B**", "As **X**."), ("\\boxed{B}", "In \\boxed{}."), ("```\nB\n```", "As ```X```.")):
-        assert formats.as_asked(wrapped, prompt) == wrapped
+        assert shapes.as_asked(wrapped, prompt) == wrapped
     for reply in ("**A** or **B**", "```\nA\n```\nis right", "\\boxed{A} or \\boxed{B}"):
-        assert formats.as_asked(reply, "Choose.") == reply
+        assert shapes.as_asked(reply, "Choose.") == reply
 
 
 @pytest.mark.parametrize("cell", ["4", "-1", "nan", "good", "0.2 or 0.4"])
@@ -395,6 +395,28 @@ def test_strict_ends_the_run_at_the_first(stub: Setup, style: str) -> None:
     assert StubEngine.batches[nonce] == [1]
 
 
+def test_a_reply_in_the_wrong_form_is_asked_for_again(stub: Setup, capsys: pytest.CaptureFixture[str]) -> None:
+    provider, nonce = stub()
+    usage_metrics.reset_usage_metrics()
+    prompt = "Reply with only the number. [[reply:It is good.]] [[repair:**4**]]"
+    response = provider.evaluate(ask(prompt))
+    assert (response.content, response.success) == ("4", True)
+    assert response.usage["completion_tokens"] >= 2 * len(REASONING.split())
+    assert usage_metrics.get_running_totals()["n_api_calls"] == 2
+    usage_metrics.reset_usage_metrics()
+    result = provider.evaluate_binary("q", "a", "p", custom_prompt="[[reply:maybe]] [[repair:1]]")
+    assert (result["result"], result["success"]) == (1, True)
+    result = provider.evaluate_comparative("q", "a", "b", custom_prompt="[[reply:the first]] [[repair:8 6]]")
+    assert result["scores"] == (8.0, 6.0)
+    assert provider.evaluate_with_rubric('[[reply:4]] [[repair:{"x": 4}]]', "p", {"x": "y"})["scores"] == {"x": 4}
+    assert not provider.evaluate(ask("Reply with only the number. [[reply:It is good.]]")).success
+    assert sum(StubEngine.batches[nonce]) == 10
+    backend().report()
+    text = capsys.readouterr().err
+    assert "5 judgments (0 from cache, 0 forced), 1 failed; ledger: " in text
+    assert "5 were asked a second time" in text
+
+
 def test_strict_counts_unreadable_verdicts_too(stub: Setup) -> None:
     provider, _ = stub(strict="true")
     assert provider.evaluate(ask("[[reply:fine]]")).success
@@ -421,7 +443,7 @@ def test_a_crash_does_not_end_the_worker(stub: Setup) -> None:
 def test_the_summary_comes_at_exit_and_building_imports_no_torch(tmp_path: Path) -> None:
     program = """
 import sys
-from mtrl_judge_plugin import engines, formats
+from mtrl_judge_plugin import engines
 engines.ENGINES["stub"] = "stub_engine:StubEngine"
 from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
 from lmms_eval.llm_judge import Request

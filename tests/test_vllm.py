@@ -2,20 +2,15 @@
 
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 
 import pytest
 import tiny_vlm
 import torch
 from PIL import Image
+from vllm_server import serving
 
-from mtrl_judge_plugin import Judge, Sample, images, prompts
+from mtrl_judge_plugin import Judge, Sample, images, prompts, tiny
+from mtrl_judge_plugin.benchmarks import embedded
 from mtrl_judge_plugin.engines import EngineError, Sampling
 from mtrl_judge_plugin.engines import vllm as vllm_engine
 from mtrl_judge_plugin.engines.endpoint import EndpointEngine
@@ -47,29 +42,8 @@ def reference(checkpoint):
 @pytest.fixture(scope="module")
 def server(checkpoint, tmp_path_factory):
     """Address of vLLM's own server; (base_url, model)."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    options = ["--model", checkpoint, "--dtype", "float32", "--enforce-eager", "--served-model-name", "tiny"]
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("w") as output:
-        process = subprocess.Popen([*command, *options], stdout=output, stderr=output, start_new_session=True)
-    try:
-        for _ in range(240):
-            if process.poll() is not None:
-                pytest.fail(f"the server ended:\n{log.read_text()[-3000:]}")
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(1)
-        else:
-            pytest.fail(f"the server is not up:\n{log.read_text()[-3000:]}")
-        yield f"http://127.0.0.1:{port}/v1", "tiny"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+    with serving(checkpoint, tmp_path_factory.mktemp("server") / "log") as base_url:
+        yield base_url, "tiny"
 
 
 def picture(seed, size=(64, 64)):
@@ -289,3 +263,21 @@ def test_a_prompt_too_long_for_the_server_fails_alone(endpoint):
     assert (errors[0], errors[2]) == (None, None)
     assert errors[1].startswith("HTTP 400: ")
     assert "maximum context length" in errors[1]
+
+
+def test_the_embedded_benchmark_has_the_same_verdicts_behind_a_server(tmp_path, capsys):
+    """Greedy, float32, 60 samples a task. Differences are ties of two tokens that sums in another order break."""
+    asked = [sample for task in embedded.TASKS for sample in embedded.load("test", task)[:60]]
+    sampling = Sampling(max_new_tokens=192)
+    here = Judge(HFEngine(str(tiny.JUDGE), dtype="float32"), sampling=sampling).judge(asked)
+    with serving(str(tiny.JUDGE), tmp_path / "log") as base_url:
+        there = Judge(EndpointEngine(base_url, "tiny", concurrency=64), sampling=sampling).judge(asked)
+    answers = [one.answer == other.answer for one, other in zip(here, there, strict=True)]
+    replies = [one.reply == other.reply for one, other in zip(here, there, strict=True)]
+    with capsys.disabled():
+        print(
+            f"\nhf and vLLM behind engine=endpoint, {len(asked)} samples: {answers.count(False)} verdicts differ, "
+            f"{replies.count(False)} replies differ"
+        )
+    assert all(verdict.answer is not None for verdict in there)
+    assert sum(answers) >= 0.99 * len(asked)

@@ -10,10 +10,13 @@ from collections import Counter
 from lmms_eval.models.model_utils.usage_metrics import log_usage
 from loguru import logger
 
+from mtrl_judge_plugin import answering
+from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.engines import Conversation, Sampling
 from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.shapes import Wanted
 
 
 class JudgeStoppedError(SystemExit):
@@ -37,20 +40,26 @@ class Backend:
         self._lock = threading.Lock()
         atexit.register(self.report)
 
-    def reply(self, conversation: Conversation, max_tokens: int, sampling: Sampling) -> Reply:
+    def answer(self, conversation: Conversation, max_tokens: int, sampling: Sampling, wanted: Wanted) -> Answer:
         """Answer one question, with those of other threads; its tokens go to the host's usage summary."""
-        reply = self.batcher.reply(conversation, max_tokens=max_tokens, sampling=sampling)
+
+        def ask(conversation: Conversation) -> Reply:
+            reply = self.batcher.reply(conversation, max_tokens=max_tokens, sampling=sampling)
+            if not reply.cached and reply.error is None:
+                log_usage(
+                    model_name=self.judge.name,
+                    input_tokens=reply.prompt_tokens,
+                    output_tokens=reply.completion_tokens,
+                    source="judge",
+                )
+            return reply
+
+        answer = answering.answer(ask, conversation, wanted)
         with self._lock:
-            self.counts["cached"] += reply.cached
-            self.counts["forced"] += reply.forced
-        if not reply.cached and reply.error is None:
-            log_usage(
-                model_name=self.judge.name,
-                input_tokens=reply.prompt_tokens,
-                output_tokens=reply.completion_tokens,
-                source="judge",
-            )
-        return reply
+            self.counts["cached"] += answer.cached
+            self.counts["forced"] += answer.forced
+            self.counts["repaired"] += answer.repaired
+        return answer
 
     def succeed(self) -> None:
         """Count a judgment whose verdict goes back to the host."""
@@ -87,6 +96,10 @@ class Backend:
             f"mtrl_judge as judge backend: {counts['answered'] + failed} judgments ({counts['cached']} from cache, "
             f"{counts['forced']} forced), {failed} failed; ledger: {ledger.path if ledger else 'none'}"
         ]
+        if counts["repaired"]:
+            lines.append(
+                f"{counts['repaired']} were asked a second time: their first reply was not as the task wanted it"
+            )
         if failed:
             lines += [
                 f"WARNING: {failed} judgments have no verdict, for example: {next(iter(self.failures.values()))}",

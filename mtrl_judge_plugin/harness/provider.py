@@ -1,6 +1,7 @@
 """`API_TYPE=mtrl_judge`: the judge as lmms-eval's judge backend, configured by `MTRL_JUDGE_ARGS` as `load_judge` is.
 
-Only the verdict goes back, as the caller's prompt asks for it; the reasoning stays in the ledger.
+Only the verdict goes back, as the caller's prompt asks for it; the reasoning stays in the ledger. A reply that is not
+in that form is asked for once more (`answering`); one that still is not has failed.
 
 What a failed judgment looks like to the host: `content=""` and `success=False` with a reason; nothing is raised. An
 exception would send tasks into their retry loops, with sleeps of up to 10 s a try, and an unreadable text into a
@@ -14,18 +15,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ServerConfig, ServerInterface
 
-from mtrl_judge_plugin import chat, formats
+from mtrl_judge_plugin import chat, readings, shapes
+from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import conversation_key
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.harness.backend import JudgeStoppedError, backend_of
-from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.loading import check_arguments
+from mtrl_judge_plugin.shapes import Wanted
 
 _RUBRIC_PROMPT = """Evaluate the following response according to the given rubric.
 
@@ -69,7 +71,7 @@ class MTRLJudgeProvider(ServerInterface):
         Raises:
             JudgeStoppedError: the judge cannot be built, or it is strict and this judgment failed.
         """
-        return self._ask(request, "", lambda text: text)
+        return self._ask(request)
 
     def evaluate_binary(
         self,
@@ -86,8 +88,9 @@ class MTRLJudgeProvider(ServerInterface):
             question, answer, prediction, output_format=output_format, custom_prompt=custom_prompt, **kwargs
         )
         request = self._request(prompt, images, question=question, answer=answer, prediction=prediction)
-        response = self._ask(request, output_format, lambda text: formats.binary(text, output_format))
-        return {"result": response.parsed_result, **_fields(response, prompt)}
+        response = self._ask(request, shapes.binary(output_format))
+        result = readings.binary(response.content, output_format) if response.success else None
+        return {"result": result, **_fields(response, prompt)}
 
     def evaluate_comparative(
         self,
@@ -107,8 +110,8 @@ class MTRLJudgeProvider(ServerInterface):
         request = self._request(
             prompt, images, question=question, response1=response1, response2=response2, context=context
         )
-        response = self._ask(request, "scores", formats.two_scores)
-        scores = response.parsed_result if response.success else (-1.0, -1.0)
+        response = self._ask(request, shapes.TWO_SCORES)
+        scores = readings.two_scores(response.content) if response.success else (-1.0, -1.0)
         return {"scores": scores, **_fields(response, prompt)}
 
     def evaluate_with_rubric(
@@ -124,15 +127,15 @@ class MTRLJudgeProvider(ServerInterface):
         prompt = _RUBRIC_PROMPT.format(question=question, prediction=prediction, rubric=items)
         request = self._request(prompt, images, question=question, prediction=prediction)
         request.config = replace(self.config, response_format="json")
-        response = self._ask(request, "rubric", json.loads)
-        return {"scores": response.parsed_result if response.success else {}, **_fields(response, prompt)}
+        response = self._ask(request)
+        return {"scores": json.loads(response.content) if response.success else {}, **_fields(response, prompt)}
 
     def _request(self, prompt: str, images: Sequence[Any] | None, **about: Any) -> Request:
         message = {"role": "user", "content": prompt}
         return Request(messages=[message], images=list(images or ()), config=self.config, **about)
 
-    def _ask(self, request: Request, form: str, read: Callable[[str], Any]) -> Response:
-        """Judge a request and read its visible part; `form` names the reading."""
+    def _ask(self, request: Request, wanted: Wanted | None = None) -> Response:
+        """Judge a request; `wanted` is the form of its reply, where the prompt does not have to say it."""
         config = request.config or self.config
         backend = backend_of(os.environ.get("MTRL_JUDGE_ARGS", ""))
         name, own, as_json = backend.judge.name, backend.judge.sampling, config.response_format == "json"
@@ -142,37 +145,40 @@ class MTRLJudgeProvider(ServerInterface):
             top_p=own.top_p if config.top_p is None else config.top_p,
         )
         key: object = None
-        reply: Reply | None = None
+        answer: Answer | None = None
         try:
             conversation = chat.conversation(
                 request.messages,
                 images=request.images or (),
                 system=config.system_prompt or self.config.system_prompt,
-                as_json=as_json,
+                instruction=shapes.JSON_OBJECT.says if as_json else None,
             )
-            key = (conversation_key(conversation), config.max_tokens, sampling, form)
+            if as_json:
+                wanted = shapes.JSON_OBJECT
+            elif wanted is None:
+                wanted = shapes.wanted(chat.last_question(conversation), system=chat.system_text(conversation))
+            key = (conversation_key(conversation), config.max_tokens, sampling, wanted.shape)
             before = backend.known_failure(key)
             if before is not None:
                 return _failed(name, None, before)
-            reply = backend.reply(conversation, config.max_tokens or 1024, sampling)
-            if reply.error is not None:
-                raise formats.UnreadableError(reply.error)
-            text = formats.as_asked(reply.text, chat.last_question(conversation), as_json=as_json)
-            result = read(text)
+            answer = backend.answer(conversation, config.max_tokens or 1024, sampling, wanted)
+            if answer.error is not None:
+                raise readings.UnreadableError(answer.error)
         except Exception as error:  # whatever an engine raises: this one judgment has failed, the others go on
             reason = str(error) or type(error).__name__
             backend.fail(key or reason, reason)
-            return _failed(name, reply, reason)
+            return _failed(name, answer, reason)
         backend.succeed()
-        return Response(text, name, _usage(reply), reply, parsed_result=result)
+        return Response(answer.text, name, _usage(answer), answer.replies[-1])
 
 
-def _failed(name: str, reply: Reply | None, reason: str) -> Response:
-    return Response("", name, _usage(reply), reply, success=False, error_message=reason)
+def _failed(name: str, answer: Answer | None, reason: str) -> Response:
+    reply = answer.replies[-1] if answer else None
+    return Response("", name, _usage(answer), reply, success=False, error_message=reason)
 
 
-def _usage(reply: Reply | None) -> dict[str, int]:
-    prompt, completion = (reply.prompt_tokens, reply.completion_tokens) if reply else (0, 0)
+def _usage(answer: Answer | None) -> dict[str, int]:
+    prompt, completion = (answer.prompt_tokens, answer.completion_tokens) if answer else (0, 0)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 

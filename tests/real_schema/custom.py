@@ -44,4 +44,5 @@ def write(folder: Path) -> None:
         "image": picture("custom-inside", "JPEG"),
         "responses": ["a cat", "a dog"],
     }
-    pq.write_table(pa.Table.from_pylist([pair, pair | {"label": "B", "responses": ["a fish", "a cat"]}]), folder / "inside.parquet")
+    other = pair | {"label": "B", "responses": ["a fish", "a cat"]}
+    pq.write_table(pa.Table.from_pylist([pair, other]), folder / "inside.parquet")

@@ -1,0 +1,1 @@
+"""The judge behind OpenAI's chat protocol: `mtrl-judge serve`."""

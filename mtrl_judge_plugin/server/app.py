@@ -1,0 +1,289 @@
+"""The routes: OpenAI's chat completions at every address that benchmarks are known to call, models, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from mtrl_judge_plugin import __version__
+from mtrl_judge_plugin.answering import Answer
+from mtrl_judge_plugin.judge import Judge
+from mtrl_judge_plugin.server import guards
+from mtrl_judge_plugin.server.desk import Asked, Desk
+from mtrl_judge_plugin.server.metrics import log
+from mtrl_judge_plugin.server.protocol import ChatCompletion, ChatRequest, ErrorBody, chunks
+from mtrl_judge_plugin.server.settings import ApiError, Settings
+
+#: `OPENAI_API_URL` means `.../v1` to some programs and `.../v1/chat/completions` to others, and both append to it.
+_ADDRESSES = ("/v1", "/v1/chat/completions", "/v1/chat/completions/chat/completions")
+_DEPLOYMENT = "/openai/deployments/{name}"
+_AZURE = ("", "/chat/completions", "/chat/completions/chat/completions", *_ADDRESSES)
+#: Sent by clients that hang up; nobody reads it, the log shows it.
+_GONE = 499
+_STATUSES = (400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 502, 504)
+_SCHEMA_REF = "#/components/schemas/{model}"
+
+
+def create_app(judge: Judge, settings: Settings | None = None) -> FastAPI:
+    """The application around one judge. It ends with the judge's batcher closed.
+
+    Args:
+        judge: what answers. `strict` means nothing here: a judgment without a verdict fails its own request.
+        settings: limits and permissions.
+    """
+    judge.strict = False
+    desk = Desk(judge, settings or Settings())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(desk.close)
+
+    app = FastAPI(
+        title="mtrl-judge",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={status: {"model": ErrorBody} for status in _STATUSES},
+    )
+    app.add_middleware(_Door, desk=desk)
+    app.add_exception_handler(Exception, _on_bug)
+    for kind in (ApiError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _on_error)
+    _add_chat(app, desk)
+    _add_rest(app, desk)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _add_chat(app: FastAPI, desk: Desk) -> None:
+    async def chat(request: Request) -> Response:
+        """Judge: the verdict alone comes back, in the form that the prompt asks for."""
+        return await _chat(request, desk)
+
+    async def deployment_chat(name: str, request: Request) -> Response:
+        """The same for Azure's clients, under any deployment's name."""
+        return await _chat(request, desk)
+
+    body = {"content": {"application/json": {"schema": {"$ref": _SCHEMA_REF.format(model="ChatRequest")}}}}
+    version = {"name": "api-version", "in": "query", "required": False, "schema": {"type": "string"}}
+    for prefix, endings, route, more in (
+        ("", _ADDRESSES, chat, {}),
+        (_DEPLOYMENT, _AZURE, deployment_chat, {"parameters": [version]}),
+    ):
+        for ending in endings:
+            app.add_api_route(
+                prefix + ending,
+                route,
+                methods=["POST"],
+                response_model=ChatCompletion,
+                operation_id=(prefix + ending).strip("/").replace("/", "_").replace("{name}", "name"),
+                openapi_extra={"requestBody": {**body, "required": True}, **more},
+            )
+
+
+def _add_rest(app: FastAPI, desk: Desk) -> None:
+    about = {"id": desk.judge.name, "object": "model", "created": int(time.time()), "owned_by": "mtrl-judge"}
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        """The judge. Requests may name any model; it is always this one that answers."""
+        return {"object": "list", "data": [about]}
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Whether the server runs, and how many judgments wait. Needs no key."""
+        return {"status": "ok", "waiting": desk.queue.taken}
+
+    @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics() -> Response:
+        """Counters, as Prometheus reads them."""
+        return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _chat(request: Request, desk: Desk) -> Response:
+    """One request from its body to its answer; its place in the queue is free again when it ends, however it ends."""
+    started = time.monotonic()
+    desk.queue.take()
+    work: asyncio.Task[ChatCompletion] | None = None
+
+    def leave() -> None:
+        desk.queue.leave()
+        if work is not None:
+            work.cancel()
+        seconds = time.monotonic() - started
+        desk.queue.took(seconds)
+        desk.metrics.seconds.observe(seconds)
+
+    streaming = False
+    try:
+        async with _in_time(desk.settings.timeout):
+            body = await guards.read_body(request, desk.settings.max_body)
+            asked = await desk.ask(body)
+            del body
+            work = asyncio.create_task(_complete(desk, asked, request.scope["state"]))
+            # A stream that has begun has said 200: so it begins when the reply is there, or first shows signs of life.
+            patience = desk.settings.keep_alive if asked.request.stream else None
+            hangup = asyncio.create_task(guards.gone(request))
+            try:
+                await asyncio.wait({work, hangup}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                hangup.cancel()
+            if work.done():
+                completion = work.result()
+                if not asked.request.stream:
+                    return JSONResponse(completion.model_dump())
+            elif hangup.done() and not hangup.cancelled():
+                return Response(status_code=_GONE)
+        streaming = True
+        deadline = started + desk.settings.timeout
+        return _Stream(_events(work, asked, desk.settings.keep_alive, deadline), leave)
+    except ClientDisconnect:
+        return Response(status_code=_GONE)
+    finally:
+        if not streaming:
+            leave()
+
+
+async def _complete(desk: Desk, asked: Asked, notes: dict[str, Any]) -> ChatCompletion:
+    """The answer to a request; what the log says about it goes into `notes`."""
+    notes |= {"shape": asked.wanted.shape, "messages": len(asked.conversation), "draws": len(asked.draws)}
+    notes["images"] = sum(part["type"] == "image" for message in asked.conversation for part in message["content"])
+    if desk.settings.log_prompts:
+        notes["prompt"] = [
+            part["text"] for message in asked.conversation for part in message["content"] if part["type"] == "text"
+        ]
+    answers: list[Answer] = await desk.answer(asked)
+    notes |= {name: any(getattr(answer, name) for answer in answers) for name in ("cached", "forced", "repaired")}
+    completion = await desk.off_loop(lambda: desk.completion(asked, answers))
+    notes |= {"id": completion.id, **completion.usage.model_dump(exclude={"total_tokens"})}
+    if desk.settings.log_prompts:
+        notes["reply"] = completion.choices[0].message.content
+    return completion
+
+
+@contextlib.asynccontextmanager
+async def _in_time(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise _too_late(seconds) from None
+
+
+def _too_late(seconds: float) -> ApiError:
+    return ApiError(504, f"no answer within {seconds:g} s (--timeout)", "timeout")
+
+
+async def _events(
+    work: asyncio.Task[ChatCompletion], asked: Asked, keep_alive: float, deadline: float
+) -> AsyncIterator[str]:
+    """The lines of a stream: signs of life, then the reply, or an error."""
+    begun = time.monotonic()
+    while not work.done():
+        yield ": waiting\n\n"
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        await asyncio.wait({work}, timeout=min(keep_alive, left))
+    options = asked.request.stream_options
+    try:
+        if not work.done():
+            raise _too_late(round(time.monotonic() - begun))
+        for chunk in chunks(work.result(), usage=bool(options and options.include_usage)):
+            yield f"data: {json.dumps(chunk)}\n\n"
+    except ApiError as error:
+        yield f"data: {json.dumps(error.body())}\n\n"
+    yield "data: [DONE]\n\n"
+
+
+class _Stream(StreamingResponse):
+    """Server-sent events that end with `leave`, also where the client hangs up before the first of them."""
+
+    def __init__(self, content: AsyncIterator[str], leave: Callable[[], None]) -> None:
+        super().__init__(content, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
+class _Door:
+    """Checks the key, and writes one line of log and a count for each request."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], desk: Desk) -> None:
+        self._app = app
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.monotonic(), 500
+        notes = scope["state"] = dict(scope.get("state") or {})
+
+        async def watched(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if self._desk.settings.api_key and scope["path"] != "/health":
+                guards.check_key(Request(scope).headers, self._desk.settings.api_key)
+            if self._desk.settings.local:
+                guards.check_host(Request(scope).headers)
+            await self._app(scope, receive, watched)
+        except ApiError as error:
+            await _error(error)(scope, receive, watched)
+        finally:
+            self._desk.metrics.requests.labels(str(status)).inc()
+            if scope["path"] not in ("/health", "/metrics"):
+                seconds = round(time.monotonic() - started, 3)
+                log(
+                    "request", method=scope["method"], path=scope["path"][:200], status=status, seconds=seconds, **notes
+                )
+
+
+def _error(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), status_code=error.status, headers=dict(error.headers or {}))
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        known = {404: "there is no such address here", 405: "this address does not take this method"}
+        message = known.get(error.status_code, str(error.detail))
+        error = ApiError(error.status_code, message, "not_found", headers=error.headers)
+    elif not isinstance(error, ApiError):
+        error = ApiError(400, "the request cannot be read", "invalid_request")
+    request.scope["state"]["code"] = error.code
+    return _error(error)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    return _error(ApiError(500, "the server failed on this request; its log says why", "internal_error"))
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if not app.openapi_schema:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        request = ChatRequest.model_json_schema(ref_template=_SCHEMA_REF)
+        document["components"]["schemas"] |= {**request.pop("$defs"), "ChatRequest": request}
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,231 @@
+"""Where requests are turned into questions, put before the judge, and its answers into completions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from mtrl_judge_plugin import answering, chat, shapes
+from mtrl_judge_plugin.answering import Answer
+from mtrl_judge_plugin.batcher import Batcher
+from mtrl_judge_plugin.engines import Conversation, Sampling
+from mtrl_judge_plugin.judge import Judge, Reply
+from mtrl_judge_plugin.prompts import Message
+from mtrl_judge_plugin.server import protocol
+from mtrl_judge_plugin.server.guards import Queue
+from mtrl_judge_plugin.server.metrics import Metrics
+from mtrl_judge_plugin.server.pictures import Pictures
+from mtrl_judge_plugin.server.protocol import ChatCompletion, ChatRequest, Choice, ReplyMessage, Usage
+from mtrl_judge_plugin.server.schemas import wanted_by
+from mtrl_judge_plugin.server.settings import ApiError, Settings
+from mtrl_judge_plugin.shapes import Wanted
+from mtrl_judge_plugin.verdict import visible
+
+Result = TypeVar("Result")
+_THREADS = 8
+_MAX_TOKENS = 1024
+#: Between the seeds of the draws of one request: engines count up from a seed, one for each conversation.
+_SEEDS_PER_DRAW = 1_000_003
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that has been checked.
+
+    Attributes:
+        request: as it came.
+        conversation: for the judge.
+        wanted: the form of its reply.
+        max_tokens: of the visible reply.
+        draws: sampling of each judgment: one, or `n` where they are drawn.
+    """
+
+    request: ChatRequest
+    conversation: Conversation
+    wanted: Wanted
+    max_tokens: int
+    draws: Sequence[Sampling]
+
+
+class Desk:
+    """One judge at work for all clients.
+
+    Args:
+        judge: answers in batches, on a thread of its own.
+        settings: limits and permissions.
+    """
+
+    def __init__(self, judge: Judge, settings: Settings) -> None:
+        self.judge = judge
+        self.settings = settings
+        self.queue = Queue(settings.queue)
+        self.batcher = Batcher(judge)
+        self.metrics = Metrics(lambda: self.queue.taken, lambda name: self.batcher.counts[name])
+        self.fingerprint = hashlib.sha256(json.dumps(dict(judge.engine.identity), default=str).encode()).hexdigest()[
+            :16
+        ]
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mtrl-judge-serve")
+
+    def close(self) -> None:
+        """Finish what was asked, then end the worker."""
+        self.batcher.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def off_loop(self, call: Callable[[], Result]) -> Result:
+        """Run what takes time (decoding, hashing, reading) beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    async def ask(self, body: bytes) -> Asked:
+        """Read and check a request.
+
+        Raises:
+            ApiError: 400 or 413, naming what is wrong.
+        """
+        return await self.off_loop(lambda: self._check(protocol.parse(body)))
+
+    async def answer(self, asked: Asked) -> list[Answer]:
+        """Put a request before the judge: one answer a draw. What was not begun is taken back on cancellation.
+
+        Raises:
+            ApiError: 429, the further draws find no place; 502, the engine failed; 422, no reply had the form that was
+                asked for.
+        """
+
+        def reply(sampling: Sampling) -> Callable[[Conversation], asyncio.Future[Reply]]:
+            return lambda conversation: asyncio.ensure_future(self._reply(conversation, asked.max_tokens, sampling))
+
+        with self.queue.place(len(asked.draws) - 1):
+            answers = await asyncio.gather(
+                *(
+                    answering.answer_async(reply(sampling), asked.conversation, asked.wanted, self.off_loop)
+                    for sampling in asked.draws
+                )
+            )
+        for answer in answers:
+            self.metrics.judged(answer)
+        failed = next((answer for answer in answers if answer.error is not None), None)
+        if failed is None:
+            return answers
+        if failed.unreadable:
+            raise ApiError(
+                422,
+                f"the judge's reply has not the form that was asked for ({failed.shape}), also when asked again: "
+                f"{failed.error}",
+                "unreadable_reply",
+            )
+        raise ApiError(502, f"the engine failed on this request: {failed.error}", "engine_error")
+
+    def completion(self, asked: Asked, answers: Sequence[Answer]) -> ChatCompletion:
+        """The answers as a client reads them; greedy ones are one judgment, however many were asked for."""
+        copies = 1 if len(answers) > 1 else asked.request.n or 1
+        choices = [_choice(answer, asked) for answer in answers for _ in range(copies)]
+        prompt = sum(answer.prompt_tokens for answer in answers)
+        reply = sum(answer.completion_tokens for answer in answers)
+        return ChatCompletion(
+            id=f"chatcmpl-{uuid.uuid4().hex}",
+            model=self.judge.name,
+            system_fingerprint=self.fingerprint,
+            choices=[choice.model_copy(update={"index": number}) for number, choice in enumerate(choices)],
+            usage=Usage(prompt_tokens=prompt, completion_tokens=reply, total_tokens=prompt + reply),
+        )
+
+    async def _reply(self, conversation: Conversation, max_tokens: int, sampling: Sampling) -> Reply:
+        def submit() -> Future[Reply]:
+            return self.batcher.submit(conversation, max_tokens=max_tokens, sampling=sampling)
+
+        submitting = asyncio.ensure_future(self.off_loop(submit))
+        try:
+            future = await asyncio.shield(submitting)
+        except asyncio.CancelledError:  # the thread goes on: what it puts into the queue is taken out again
+            submitting.add_done_callback(lambda done: done.cancelled() or done.exception() or done.result().cancel())
+            raise
+        try:
+            return await asyncio.wrap_future(future)
+        except Exception as error:  # whatever an engine raises: this one question has failed, the others go on
+            return Reply("", error=str(error) or type(error).__name__)
+
+    def _check(self, request: ChatRequest) -> Asked:
+        system, turns = _turns(request, Pictures(self.settings))
+        question = chat.last_question(turns)
+        wanted = _wanted(request, question, system)
+        instruction = wanted.says if wanted.shape.startswith("json") else None
+        conversation = chat.conversation(turns, system=system or None, instruction=instruction)
+        own = self.judge.sampling
+        sampling = replace(
+            own,
+            temperature=own.temperature if request.temperature is None else request.temperature,
+            top_p=own.top_p if request.top_p is None else request.top_p,
+            seed=own.seed if request.seed is None else request.seed % 2**31,
+        )
+        draws = (request.n or 1) if sampling.temperature > 0 else 1
+        return Asked(
+            request,
+            conversation,
+            wanted,
+            request.max_completion_tokens or request.max_tokens or _MAX_TOKENS,
+            [replace(sampling, seed=sampling.seed + number * _SEEDS_PER_DRAW) for number in range(draws)],
+        )
+
+
+def _turns(request: ChatRequest, pictures: Pictures) -> tuple[str, list[Message]]:
+    """(the system messages as one text, the other turns), with images read.
+
+    Raises:
+        ApiError: 400, what cannot be put before a judge; or as `Pictures.read`.
+    """
+    system: list[str] = []
+    turns: list[Message] = []
+    for number, message in enumerate(request.messages):
+        content = [message.content] if isinstance(message.content, str) else message.content or []
+        parts: list[Message] = []
+        for place, part in enumerate(content):
+            if isinstance(part, str):
+                parts.append({"type": "text", "text": part})
+            elif isinstance(part, protocol.TextPart):
+                parts.append({"type": "text", "text": part.text})
+            elif message.role != "user":
+                raise ApiError(
+                    400, "images stand in user messages", "invalid_image", param=f"messages.{number}.content"
+                )
+            else:
+                url = part.image_url if isinstance(part.image_url, str) else part.image_url.url
+                image = pictures.read(url, f"messages.{number}.content.{place}.image_url")
+                parts.append({"type": "image", "image": image})
+        if message.role in ("system", "developer"):
+            system += [part["text"] for part in parts]
+        else:
+            turns.append({"role": message.role, "content": parts})
+    if not turns or turns[-1]["role"] != "user" or not turns[-1]["content"]:
+        raise ApiError(400, "the last message must be the user's, and not empty", "no_question", param="messages")
+    return "\n\n".join(system), turns
+
+
+def _wanted(request: ChatRequest, question: str, system: str) -> Wanted:
+    form = request.response_format
+    if form is None or form.type == "text":
+        return shapes.wanted(question, system=system)
+    if form.type == "json_object":
+        return shapes.JSON_OBJECT
+    if form.json_schema is None:
+        raise ApiError(400, "json_schema is missing", "missing", param="response_format.json_schema")
+    return wanted_by(form.json_schema.schema_)
+
+
+def _choice(answer: Answer, asked: Asked) -> Choice:
+    reply = answer.replies[-1]
+    whole = len(reply.text) == len(visible(reply.raw))
+    text = protocol.cut(answer.text, asked.request.stop)
+    stopped = whole or len(text) < len(answer.text)
+    message = ReplyMessage(content=_clean(text), reasoning_content=_clean(answer.reasoning) or None)
+    return Choice(index=0, message=message, finish_reason="stop" if stopped else "length")
+
+
+def _clean(text: str) -> str:
+    """Without half surrogate pairs, as a model's server may send them: they are no text that can be sent on."""
+    return text.encode("utf-8", "replace").decode()

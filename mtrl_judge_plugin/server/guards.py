@@ -1,0 +1,147 @@
+"""Who may ask, and how much at a time: the key, the size of a body, the length of the queue."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+
+from mtrl_judge_plugin.server.settings import ApiError
+
+#: Weight of the newest request in the running mean of seconds that one takes.
+_NEWEST = 0.1
+_LONGEST_WAIT = 60
+
+
+def check_key(headers: Mapping[str, str], key: str) -> None:
+    """Let a request in by `Authorization: Bearer KEY`, or `api-key: KEY` as Azure's clients send it.
+
+    Raises:
+        ApiError: 401. Comparing takes as long for a nearly right key as for a wrong one.
+    """
+    kind, _, bearer = headers.get("authorization", "").partition(" ")
+    shown = bearer.strip() if kind.lower() == "bearer" else headers.get("api-key", "")
+    if not hmac.compare_digest(shown.encode("utf-8", "replace"), key.encode("utf-8", "replace")):
+        raise ApiError(
+            401,
+            "no valid key; send the server's --api-key as `Authorization: Bearer KEY` or `api-key: KEY`",
+            "invalid_api_key",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+def check_host(headers: Mapping[str, str]) -> None:
+    """Refuse a request that was sent to another name than this machine's.
+
+    A web page may let its own name point to 127.0.0.1, and then speaks to the judge as if to its own server.
+
+    Raises:
+        ApiError: 403.
+    """
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        host = ""
+    if not is_loopback(host):
+        raise ApiError(403, "ask this server as 127.0.0.1 or localhost, or start it with a key", "wrong_host")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body of a request, if it is JSON and small enough; what is too large is not read.
+
+    Raises:
+        ApiError: 413, or 415 for another content type. A web page of another origin can send that without being
+            asked, and JSON it cannot: so no page in a browser can make the judge of this machine work for it.
+        ClientDisconnect: the client has gone.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" or request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ApiError(415, "want Content-Type: application/json, not compressed", "unsupported_media_type")
+    too_large = ApiError(
+        413,
+        f"the request is larger than {most / 2**20:g} MiB; send fewer or smaller images, or raise --max-body-mb",
+        "request_too_large",
+        headers={"Connection": "close"},
+    )
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced[:20]) > most:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise too_large
+    return bytes(body)
+
+
+async def gone(request: Request) -> None:
+    """Return when the client hangs up. To be called once the body has been read."""
+    try:
+        while (await request.receive())["type"] != "http.disconnect":
+            continue
+    except ClientDisconnect:
+        return
+
+
+class Queue:
+    """Counts the judgments that wait or run.
+
+    Args:
+        most: how many there may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken = 0
+        self._seconds = 1.0
+
+    def took(self, seconds: float) -> None:
+        """Learn how long a request took: what a client that is sent away is told to wait."""
+        self._seconds += _NEWEST * (seconds - self._seconds)
+
+    def take(self, places: int = 1) -> None:
+        """Take places; whoever takes them gives them back by `leave`.
+
+        Raises:
+            ApiError: 429 with Retry-After.
+        """
+        if self.taken + places > self.most:
+            wait = min(_LONGEST_WAIT, max(1, math.ceil(self._seconds)))
+            raise ApiError(
+                429,
+                f"{self.taken} judgments are waiting or running, and no more than {self.most} may (--queue); "
+                f"try again in {wait} s",
+                "queue_full",
+                headers={"Retry-After": str(wait)},
+            )
+        self.taken += places
+
+    def leave(self, places: int = 1) -> None:
+        """Give places back."""
+        self.taken -= places
+
+    @contextmanager
+    def place(self, places: int = 1) -> Iterator[None]:
+        """Hold places for a while.
+
+        Raises:
+            ApiError: 429.
+        """
+        self.take(places)
+        try:
+            yield
+        finally:
+            self.leave(places)

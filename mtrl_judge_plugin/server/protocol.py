@@ -1,0 +1,195 @@
+"""OpenAI's chat completions as data: what a request may hold, and what goes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtrl_judge_plugin.server.settings import ApiError
+
+_INT64 = 2**63
+
+
+class _Lenient(BaseModel):
+    """Unknown fields are ignored, as OpenAI's clients send more than any server knows; known ones must fit."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class TextPart(_Lenient):
+    """A text among a message's parts."""
+
+    type: Literal["text", "input_text"]
+    text: str
+
+
+class ImageUrl(_Lenient):
+    """Where an image is."""
+
+    url: str
+
+
+class ImagePart(_Lenient):
+    """An image among a message's parts."""
+
+    type: Literal["image_url", "input_image"]
+    image_url: ImageUrl | str
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class ChatMessage(_Lenient):
+    """One turn."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part | str] | None = None
+
+
+class JsonSchema(_Lenient):
+    """A schema under its name."""
+
+    name: str = ""
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+
+
+class ResponseFormat(_Lenient):
+    """What the reply must be."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: JsonSchema | None = None
+
+
+class StreamOptions(_Lenient):
+    """What a stream holds beside the reply."""
+
+    include_usage: bool | None = None
+
+
+class ChatRequest(_Lenient):
+    """The body of a chat completion request. `max_tokens` bounds the visible reply; reasoning has its own budget."""
+
+    model: str | None = None
+    messages: list[ChatMessage] = Field(min_length=1)
+    n: int | None = Field(None, ge=1, le=128)
+    seed: int | None = Field(None, ge=-_INT64, lt=_INT64)
+    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
+    max_tokens: int | None = Field(None, ge=1, le=2**20)
+    max_completion_tokens: int | None = Field(None, ge=1, le=2**20)
+    stop: str | list[str] | None = None
+    response_format: ResponseFormat | None = None
+    logprobs: bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+
+
+def parse(body: bytes) -> ChatRequest:
+    """Read a request.
+
+    Raises:
+        ApiError: 400, naming the field.
+    """
+    try:
+        return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    except (ValueError, RecursionError) as problem:
+        raise ApiError(400, f"the body is no JSON: {type(problem).__name__}", "invalid_json") from None
+    # Of a union of types, the field is named and not the type that did not fit.
+    place = [str(part) for part in first["loc"] if part not in ("str", "list[union]") and "[" not in str(part)]
+    param = ".".join(place)
+    message = f"{param}: {first['msg']}" if param else str(first["msg"])
+    raise ApiError(400, message[:300], str(first["type"]), param=param or None)
+
+
+class Usage(BaseModel):
+    """Tokens, reasoning and repairs included; 0 where no engine was asked."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ReplyMessage(BaseModel):
+    """The verdict, and apart from it the reasoning."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+    reasoning_content: str | None = None
+    refusal: None = None
+
+
+class Choice(BaseModel):
+    """One reply. `logprobs` is always null: no engine gives them for what it generates."""
+
+    index: int
+    message: ReplyMessage
+    finish_reason: Literal["stop", "length"]
+    logprobs: None = None
+
+
+class ChatCompletion(BaseModel):
+    """The answer to a request."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int = Field(default_factory=lambda: int(time.time()))
+    model: str
+    system_fingerprint: str
+    choices: list[Choice]
+    usage: Usage
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """Every answer with a status of 400 or more."""
+
+    error: ErrorDetail
+
+
+def chunks(completion: ChatCompletion, *, usage: bool) -> Iterator[dict[str, Any]]:
+    """A whole answer as the pieces of a stream: who speaks, what, why it ends, and what it took."""
+    frame = {
+        "id": completion.id,
+        "object": "chat.completion.chunk",
+        "created": completion.created,
+        "model": completion.model,
+        "system_fingerprint": completion.system_fingerprint,
+        **({"usage": None} if usage else {}),
+    }
+
+    def piece(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+        choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return {**frame, "choices": [choice]}
+
+    for choice in completion.choices:
+        yield piece(choice.index, {"role": "assistant", "content": ""})
+        if choice.message.reasoning_content:
+            yield piece(choice.index, {"reasoning_content": choice.message.reasoning_content})
+        yield piece(choice.index, {"content": choice.message.content})
+        yield piece(choice.index, {}, choice.finish_reason)
+    if usage:
+        yield {**frame, "choices": [], "usage": completion.usage.model_dump()}
+
+
+def cut(text: str, stop: str | Sequence[str] | None) -> str:
+    """The text up to the first of the words at which it shall end.
+
+    >>> cut("8 6\\nsince", "\\n")
+    '8 6'
+    """
+    words = [stop] if isinstance(stop, str) else list(stop or ())
+    ends = [text.find(word) for word in words if word and word in text]
+    return text[: min(ends)] if ends else text

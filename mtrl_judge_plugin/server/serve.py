@@ -1,0 +1,155 @@
+"""`mtrl-judge serve`: the judge behind OpenAI's chat protocol."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from mtrl_judge_plugin.engines import EngineError
+from mtrl_judge_plugin.ledger import LedgerError
+from mtrl_judge_plugin.loading import check_arguments, load_judge
+
+DESCRIPTION = """\
+Serves OpenAI's chat completions. A benchmark that calls its judge over HTTP needs nothing but the address:
+
+  mtrl-judge serve                                                       the embedded judge, offline
+  mtrl-judge serve --args engine=vllm,pretrained=Qwen/Qwen3-VL-8B-Instruct
+  mtrl-judge serve --args engine=endpoint,base_url=http://gpu-node:8000/v1,model=Qwen3-VL-8B,concurrency=64
+                                                                         a gateway to a vLLM or SGLang cluster
+  export OPENAI_API_URL=http://127.0.0.1:8900/v1/chat/completions OPENAI_API_KEY=EMPTY
+  lmms-eval --model ... --tasks mathvista_testmini
+
+What comes back is the verdict alone, in the form that the prompt asks for; the reasoning stands in
+`reasoning_content` and does not count against `max_tokens`. A reply in the wrong form is asked for once more; if it is
+still wrong, the request fails (422) instead of returning a guess. Concurrent requests share engine batches.
+
+Only data URLs are taken as images, unless --allow-host or --allow-folder says otherwise. Greedy replies come from the
+ledger when they are asked for again; `logprobs` is accepted and null. Any model name will do.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of the subcommand."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all. Default: this machine only")
+    add("--port", type=_port, default=8900, help="default: 8900; 0 takes a free one and prints it")
+    add("--api-key", help="key that clients must send; better in the environment: MTRL_JUDGE_API_KEY")
+    add(
+        "--args",
+        default=os.environ.get("MTRL_JUDGE_ARGS", ""),
+        metavar="NAME=VALUE,...",
+        help="the judge, in the words of --model_args. Default: $MTRL_JUDGE_ARGS, else the embedded judge",
+    )
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="fetch image URLs of this host (again for more). Addresses of your own network are refused, also behind a "
+        "name or a redirect, unless the host is given here as an IP address",
+    )
+    add(
+        "--allow-folder",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="read file:// images below this folder (again for more)",
+    )
+    add("--max-body-mb", type=_positive, default=32, help="largest request, and largest fetched image. Default: 32")
+    add("--max-pixels", type=_count, default=64_000_000, help="of all images of one request. Default: 64000000")
+    add("--queue", type=_count, default=256, help="judgments waiting or running; more get 429. Default: 256")
+    add("--timeout", type=_positive, default=600, help="seconds a request may take. Default: 600")
+    add("--log-prompts", action="store_true", help="write prompts and replies into the log, too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C, then finish what was begun; returns the exit status."""
+    try:
+        import uvicorn
+
+        from mtrl_judge_plugin.server.app import create_app
+        from mtrl_judge_plugin.server.guards import is_loopback
+        from mtrl_judge_plugin.server.metrics import log_to_stderr
+        from mtrl_judge_plugin.server.settings import Settings
+    except ImportError as error:
+        print(f'mtrl-judge serve: {error.name} is missing; pip install "mtrl-judge[serve]"', file=sys.stderr)
+        return 2
+    try:
+        key = args.api_key or os.environ.get("MTRL_JUDGE_API_KEY", "")
+        settings = Settings(
+            api_key=key,
+            local=not key and is_loopback(args.host),
+            allow_hosts=tuple(args.allow_host),
+            allow_folders=_folders(args.allow_folder),
+            max_body=int(args.max_body_mb * 2**20),
+            max_pixels=args.max_pixels,
+            queue=args.queue,
+            timeout=args.timeout,
+            log_prompts=args.log_prompts,
+        )
+        check_arguments(args.args)
+        judge = load_judge(args.args)
+    except (EngineError, LedgerError, ValueError) as error:
+        print(f"mtrl-judge serve: {error}", file=sys.stderr)
+        return 2
+    if not settings.api_key and not settings.local:
+        print(
+            f"WARNING: listening on {args.host} without a key: whoever reaches this port can use the judge. "
+            "Set MTRL_JUDGE_API_KEY, and put TLS in front of it.",
+            file=sys.stderr,
+        )
+    log_to_stderr()
+    config = uvicorn.Config(
+        create_app(judge, settings),
+        host=args.host,
+        port=args.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,  # longer than clients keep a connection: they must not find it closed
+        timeout_graceful_shutdown=int(args.timeout) + 1,
+    )
+    server = uvicorn.Server(config)
+    # uvicorn drains at the signal and then raises it once more: by then it shall do nothing.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    listener = config.bind_socket()
+    listener.listen(config.backlog)  # whoever reads the line below may connect at once
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    print(f"mtrl-judge serves {judge.name} at http://{shown}:{port}/v1", file=sys.stderr, flush=True)
+    server.run(sockets=[listener])
+    print(judge.summary(), file=sys.stderr, flush=True)
+    return 0
+
+
+def _folders(folders: list[Path]) -> tuple[Path, ...]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"--allow-folder {folder}: no such folder")
+    return tuple(folder.resolve() for folder in folders)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 2**16:
+        raise ValueError
+    return port
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value

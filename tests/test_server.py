@@ -1,0 +1,412 @@
+"""The OpenAI-compatible server over a real socket, asked by OpenAI's own clients."""
+
+import asyncio
+import base64
+import io
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from PIL import Image
+from served import Server, command, serving
+from stub_engine import REASONING, StubEngine
+
+from mtrl_judge_plugin import cli, engines
+
+
+@pytest.fixture(autouse=True)
+def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engines.ENGINES, "stub", "stub_engine:StubEngine")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+def client(server: Server, **options: Any) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, **options)
+
+
+def user(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def data_url(colour: tuple[int, int, int], kind: str = "PNG") -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(buffer, format=kind, lossless=True)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def test_only_the_verdict_is_the_content(server: Server) -> None:
+    reply = client(server).chat.completions.create(
+        model="gpt-4o", messages=user('Answer only "A" or "none". [[reply:**none**]]')
+    )
+    (choice,) = reply.choices
+    assert (choice.message.content, choice.finish_reason, choice.index) == ("none", "stop", 0)
+    assert choice.message.role == "assistant"
+    assert choice.message.model_extra["reasoning_content"] == REASONING.strip()
+    assert reply.model == "stub"
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens > 100
+
+
+@pytest.mark.parametrize("style", ["tags", "think", "plain", "cut"])
+def test_max_tokens_bounds_the_visible_part_only(style: str) -> None:
+    with serving(style=style, max_new_tokens=500) as server:
+        assert server.say("[[reply:yes]]", max_tokens=4) == "yes"
+        body = server.post("[[reply:one two three four five]]", max_completion_tokens=3).json()
+        assert body["choices"][0]["message"]["content"] == "one two three"
+        assert body["choices"][0]["finish_reason"] == "length"
+        assert StubEngine.samplings[server.nonce][0].max_new_tokens == 504
+
+
+ADDRESSES = ["/v1", "/v1/chat/completions", "/v1/chat/completions/chat/completions"]
+AZURE = [f"/openai/deployments/gpt-4o{path}" for path in ("", "/chat/completions", *ADDRESSES)]
+
+
+def test_every_address_that_benchmarks_call(server: Server) -> None:
+    for number, path in enumerate(ADDRESSES + AZURE):
+        assert server.say(f"[[reply:{number}]]", path=path) == str(number)
+        assert server.say(f"[[reply:{number}]]", path=f"{path}?api-version=2024-02-01") == str(number)
+
+
+def test_azures_client(server: Server) -> None:
+    azure = openai.AzureOpenAI(azure_endpoint=server.url, api_key="k", api_version="2024-02-01", max_retries=0)
+    assert azure.chat.completions.create(model="gpt-4", messages=user("[[reply:7]]")).choices[0].message.content == "7"
+
+
+def test_models_health_metrics(server: Server) -> None:
+    assert [model.id for model in client(server).models.list()] == ["stub"]
+    server.say("[[reply:1]]")
+    server.post('Answer only "yes" or "no". [[reply:maybe]]')
+    assert httpx.get(f"{server.url}/health").json() == {"status": "ok", "waiting": 0}
+    text = httpx.get(f"{server.url}/metrics").text
+    assert 'mtrl_judge_requests_total{status="200"}' in text
+    assert 'mtrl_judge_requests_total{status="422"} 1.0' in text
+    assert 'mtrl_judge_judgments_total{outcome="answered"} 1.0' in text
+    assert 'mtrl_judge_judgments_total{outcome="unreadable"} 1.0' in text
+    assert 'mtrl_judge_judgments_total{outcome="repaired"} 1.0' in text
+    assert "mtrl_judge_batched_questions 3.0" in text
+    assert httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["ChatRequest"]
+
+
+def test_images_and_system_messages(server: Server) -> None:
+    red, green = data_url((255, 0, 0)), data_url((10, 200, 30), "WEBP")
+    content = [
+        {"type": "text", "text": "colours"},
+        {"type": "image_url", "image_url": {"url": red, "detail": "low"}},
+        {"type": "input_image", "image_url": green},
+        {"type": "image_url", "image_url": red},
+    ]
+    messages = [
+        {"role": "system", "content": "You are strict."},
+        {"role": "developer", "content": [{"type": "text", "text": "And brief."}]},
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "said"},
+        {"role": "user", "content": content},
+    ]
+    assert server.say("", messages=messages) == "ff0000 0ac81e ff0000"
+    (asked,) = StubEngine.asked[server.nonce]
+    assert [message["role"] for message in asked] == ["system", "user", "assistant", "user"]
+    assert asked[0]["content"][0]["text"].startswith("You are strict.\n\nAnd brief.\n\nFirst reason step by step")
+
+
+def test_sampling_goes_to_the_engine(server: Server) -> None:
+    server.say("[[reply:a]]", temperature=0.5, top_p=0.9, seed=-3, frequency_penalty=1, user="me")
+    server.say("[[reply:b]]")
+    drawn, own = StubEngine.samplings[server.nonce]
+    assert (drawn.temperature, drawn.top_p, drawn.seed) == (0.5, 0.9, 2**31 - 3)
+    assert (own.temperature, own.top_p, own.seed, own.stop) == (0.0, 1.0, 0, ())
+
+
+def test_n_is_one_judgment_when_greedy_and_draws_when_not(server: Server) -> None:
+    body = server.post("[[reply:a]]", n=3).json()
+    assert [(choice["index"], choice["message"]["content"]) for choice in body["choices"]] == [
+        (0, "a"),
+        (1, "a"),
+        (2, "a"),
+    ]
+    assert sum(StubEngine.batches[server.nonce]) == 1
+    body = server.post("[[reply:b]]", n=3, temperature=1).json()
+    assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
+    assert sum(StubEngine.batches[server.nonce]) == 4
+    assert len({sampling.seed for sampling in StubEngine.samplings[server.nonce][1:]}) == 3
+
+
+def test_stop_cuts_the_reply_and_not_the_reasoning(server: Server) -> None:
+    assert server.say("[[reply:8 6\nsince 1]]", stop=["\n", "x"]) == "8 6"
+    assert server.say("[[reply:8 6\nsince 2]]", stop="since") == "8 6\n"
+    assert server.say("[[reply:8 6]]", stop="nowhere") == "8 6"
+
+
+def test_logprobs_are_null(server: Server) -> None:
+    reply = client(server).chat.completions.create(
+        model="m", messages=user("[[reply:1]]"), logprobs=True, top_logprobs=5
+    )
+    assert reply.choices[0].logprobs is None
+
+
+OBJECT = {"type": "json_object"}
+
+
+def schema(**properties: Any) -> dict[str, Any]:
+    whole = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": whole}}
+
+
+def test_json_object(server: Server) -> None:
+    assert json.loads(
+        server.say('[[reply:Here:\n```json\n{"a": {"b": 2}}\n```\nand more]]', response_format=OBJECT)
+    ) == {"a": {"b": 2}}
+    assert server.say('[[reply:a is 2]] [[repair:{"a": 2}]]', response_format=OBJECT) == '{"a": 2}'
+    assert "one JSON object and nothing else" in StubEngine.asked[server.nonce][0][0]["content"][0]["text"]
+    response = server.post('[[reply:{"a": NaN}]]', response_format=OBJECT)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "unreadable_reply")
+
+
+def test_json_schema(server: Server) -> None:
+    score = schema(score={"type": "integer", "minimum": 1, "maximum": 5})
+    assert server.say('[[reply:{"score": 4}]]', response_format=score) == '{"score": 4}'
+    assert server.say('[[reply:{"score": 9}]] [[repair:{"score": 5}]]', response_format=score) == '{"score": 5}'
+    assert '"maximum": 5' in StubEngine.asked[server.nonce][0][0]["content"][0]["text"]
+    response = server.post('[[reply:{"score": 9}]] [[repair:{"score": 0}]]', response_format=score)
+    assert response.status_code == 422
+    assert "0 is less than the minimum of 1" in response.json()["error"]["message"]
+    assert (
+        server.post("[[reply:{}]]", response_format=schema(a={"type": "nonsense"})).json()["error"]["code"]
+        == "invalid_schema"
+    )
+    assert server.post("[[reply:{}]]", response_format={"type": "json_schema"}).status_code == 400
+
+
+def test_a_pydantic_model_by_openais_own_helper(server: Server) -> None:
+    from pydantic import BaseModel
+
+    class Detail(BaseModel):
+        why: str
+
+    class Verdict(BaseModel):
+        score: int
+        details: list[Detail]
+
+    reply = client(server).chat.completions.parse(
+        model="m", messages=user('[[reply:{"score": 3, "details": [{"why": "red"}]}]]'), response_format=Verdict
+    )
+    assert reply.choices[0].message.parsed == Verdict(score=3, details=[Detail(why="red")])
+
+
+def test_a_reply_in_the_wrong_form_is_repaired_or_fails(server: Server) -> None:
+    prompt = "Reply with only a number from 1 to 5."
+    assert server.say(f"{prompt} [[reply:It is quite good.]] [[repair:4]]") == "4"
+    response = server.post(f"{prompt} [[reply:It is quite good.]] [[repair:9]]")
+    assert response.status_code == 422
+    error = response.json()["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert "wanted one number from 1 to 5: '9'" in error["message"]
+
+
+def test_an_engine_fault_fails_one_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = StubEngine._complete
+
+    def complete(self: StubEngine, conversation: Any) -> Any:
+        if "poison" in str(conversation[-1]["content"]):
+            raise RuntimeError("the engine is on fire")
+        return original(self, conversation)
+
+    monkeypatch.setattr(StubEngine, "_complete", complete)
+    with ThreadPoolExecutor(8) as pool:
+        texts = [f"[[reply:{number}]]" + " poison" * (number == 3) for number in range(8)]
+        replies = list(pool.map(server.post, texts))
+    assert [reply.status_code for reply in replies] == [200, 200, 200, 502, 200, 200, 200, 200]
+    assert replies[3].json()["error"] == {
+        "message": "the engine failed on this request: the engine is on fire",
+        "type": "server_error",
+        "param": None,
+        "code": "engine_error",
+    }
+    with pytest.raises(openai.InternalServerError, match="on fire"):
+        client(server).chat.completions.create(model="m", messages=user("poison"))
+
+
+def test_concurrent_requests_share_batches_and_do_not_mix() -> None:
+    with serving(seconds=0.05) as server:
+        asynchronous = openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+
+        async def ask(number: int) -> str | None:
+            reply = await asynchronous.chat.completions.create(model="m", messages=user(f"[[reply:{number}]]"))  # type: ignore[arg-type]
+            return reply.choices[0].message.content
+
+        async def all_at_once() -> list[str | None]:
+            return await asyncio.gather(*map(ask, range(32)))
+
+        assert asyncio.run(all_at_once()) == [str(number) for number in range(32)]
+        assert len(StubEngine.batches[server.nonce]) <= 8, StubEngine.batches[server.nonce]
+
+
+def test_streams() -> None:
+    with serving(seconds=0.35, keep_alive=0.1) as server:
+        stream = client(server).chat.completions.create(
+            model="m", messages=user("[[reply:8 6]]"), stream=True, stream_options={"include_usage": True}
+        )
+        parts = list(stream)
+        content = "".join(part.choices[0].delta.content or "" for part in parts if part.choices)
+        assert content == "8 6"
+        assert parts[0].choices[0].delta.role == "assistant"
+        assert parts[-2].choices[0].finish_reason == "stop"
+        assert parts[-1].usage.total_tokens > 0
+        assert len({part.id for part in parts}) == 1
+        lines = server.post("[[reply:9]]", stream=True).text.splitlines()
+        assert lines[0] == ": waiting"
+        assert lines.count(": waiting") >= 2
+        assert [line for line in lines if line][-1] == "data: [DONE]"
+        late = server.post("Reply with only a number. [[reply:none]]", stream=True).text
+        assert '"code": "unreadable_reply"' in late
+    with serving(style="error") as server:
+        assert server.post("x", stream=True).status_code == 502, "known before the stream began"
+
+
+def test_a_full_queue_sends_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(seconds=0.5, queue=2) as server, ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(server.post, f"[[reply:{number}]]") for number in range(2)]
+        time.sleep(0.2)
+        response = server.post("[[reply:x]]")
+        assert response.status_code == 429
+        assert 1 <= int(response.headers["retry-after"]) <= 60
+        assert response.json()["error"]["code"] == "queue_full"
+        assert httpx.get(f"{server.url}/health").json()["waiting"] == 2
+        assert [future.result().status_code for future in waiting] == [200, 200]
+        assert server.say("[[reply:x]]") == "x"
+        assert server.post("[[reply:y]]", n=3, temperature=1).status_code == 429, "three draws take three places"
+        assert httpx.get(f"{server.url}/health").json()["waiting"] == 0
+
+
+def test_too_slow() -> None:
+    with serving(seconds=0.6, timeout=0.3) as server:
+        response = server.post("[[reply:x]]")
+        assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
+        assert "no answer within 0.3 s" in response.json()["error"]["message"]
+
+
+def test_whoever_hangs_up_frees_his_place() -> None:
+    with serving(seconds=0.5, queue=3) as server:
+        with ThreadPoolExecutor(3) as pool:
+            for streaming in (False, True):
+                gone = [
+                    pool.submit(server.post, f"[[reply:{number}]]", timeout=0.15, stream=streaming)
+                    for number in range(3)
+                ]
+                for future in gone:
+                    with pytest.raises(httpx.TimeoutException):
+                        future.result()
+                time.sleep(0.15)
+                assert httpx.get(f"{server.url}/health").json()["waiting"] == 0
+        assert server.say("[[reply:here]]") == "here"
+
+
+def test_health_answers_while_large_requests_are_read() -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((3000, 3000), 80).convert("RGB").save(buffer, format="PNG", compress_level=1)
+    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    content = [{"type": "text", "text": "[[reply:ok]]"}, {"type": "image_url", "image_url": {"url": url}}]
+    with serving(seconds=0.1, max_body=2**27) as server:
+        done = threading.Event()
+        slowest = 0.0
+
+        def watch() -> None:
+            nonlocal slowest
+            with httpx.Client() as http:
+                while not done.is_set():
+                    start = time.monotonic()
+                    assert http.get(f"{server.url}/health", timeout=10).status_code == 200
+                    slowest = max(slowest, time.monotonic() - start)
+                    time.sleep(0.01)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        assert server.say("", messages=[{"role": "user", "content": content}]) == "ok"
+        done.set()
+        watcher.join()
+        assert slowest < 2
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages.0.content"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": ""}], "temperature": -1}, "temperature"),
+        ({"messages": [{"role": "user", "content": "x"}], "n": 0}, "n"),
+        ({"messages": [{"role": "user", "content": "x"}], "max_tokens": "many"}, "max_tokens"),
+        ({"messages": [{"role": "user", "content": "x"}], "response_format": {"type": "xml"}}, "response_format.type"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_named(server: Server, body: dict[str, Any], param: str) -> None:
+    response = httpx.post(f"{server.url}/v1/chat/completions", json=body)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert error["type"] == "invalid_request_error"
+    assert error["param"].startswith(param)
+
+
+def test_the_ledger_answers_again(tmp_path: Path) -> None:
+    with serving(ledger=tmp_path / "ledger.sqlite") as server:
+        first, second = (server.post("[[reply:x]]").json() for _ in range(2))
+        assert first["choices"] == second["choices"]
+        assert first["usage"]["total_tokens"] > second["usage"]["total_tokens"] == 0
+        assert StubEngine.batches[server.nonce] == [1]
+
+
+def test_sigterm_drains() -> None:
+    with command(engine="seconds=1.5") as (process, url):
+        server = Server(url, "")
+        with ThreadPoolExecutor(4) as pool:
+            waiting = [pool.submit(server.post, f"[[reply:{number}]]", stream=number == 3) for number in range(4)]
+            time.sleep(0.6)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            with pytest.raises(httpx.TransportError):
+                server.post("[[reply:late]]")
+            replies = [future.result() for future in waiting]
+        assert [reply.status_code for reply in replies] == [200] * 4
+        assert [reply.json()["choices"][0]["message"]["content"] for reply in replies[:3]] == ["0", "1", "2"]
+        assert '"content": "3"' in replies[3].text
+        assert process.wait(10) == 0
+        assert process.stderr
+        rest = process.stderr.read()
+        lines = [json.loads(line) for line in rest.splitlines() if line.startswith("{")]
+        assert [line["status"] for line in lines] == [200] * 4
+        assert all(line["path"] == "/v1/chat/completions" and line["shape"] == "any" for line in lines)
+        assert "reply:" not in rest, "no prompt in the log"
+        assert "4 judgments" in rest
+
+
+def test_prompts_are_logged_if_that_is_asked_for() -> None:
+    with command("--log-prompts") as (process, url):
+        assert Server(url, "").say("[[reply:seen]]") == "seen"
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        assert process.stderr
+        (line,) = [json.loads(line) for line in process.stderr if line.startswith("{")]
+        assert "[[reply:seen]]" in line["prompt"]
+        assert line["reply"] == "seen"
+
+
+def test_wrong_arguments_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--args", "pretraind=x"]) == 2
+    assert "did you mean pretrained?" in capsys.readouterr().err
+    assert cli.main(["serve", "--allow-folder", "/no/such/folder"]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--port", "99999"])
