@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtrl_judge_plugin.metrics.analysis import measures_of, metric_of
+from mtrl_judge_plugin.metrics.analysis import NAMES, in_order, measures_of, metric_of
 from mtrl_judge_plugin.metrics.files import read
 from mtrl_judge_plugin.metrics.intervals import mcnemar, paired_bootstrap
 from mtrl_judge_plugin.metrics.judgments import from_record
@@ -16,14 +16,25 @@ from mtrl_judge_plugin.metrics.judgments import from_record
 DESCRIPTION = """\
 Compares two judges on the samples that both have judged, task by task: the difference of each metric with its 95 %
 interval and p-value (paired cluster bootstrap: the same groups are drawn for both), and McNemar's exact test on the
-samples of which only one of the two is right. Unscored judgments are left out by each metric, as in the runs.
+samples, in the data's own order, of which only one of the two is right. Where groups hold several samples, trust the
+bootstrap: McNemar's test takes samples for independent. Samples that either judge left unscored are left out, and
+counted; metrics that end in _unscored_wrong take them all, so that a judge gains nothing by keeping silent.
 
 example:
   lmms-eval --model mtrl_judge --tasks mtrl_judge_ood --output_path results/embedded
   lmms-eval --model openai --model_args model=gpt-4o --tasks mtrl_judge_ood --output_path results/gpt
   mtrl-judge compare results/embedded results/gpt
 """
-METRICS = ("macro_f1", "accuracy", "acc_plus", "swap_consistency", "pearson", "ranking_tau", "levenshtein")
+METRICS = (
+    "macro_f1",
+    "accuracy",
+    "accuracy_unscored_wrong",
+    "acc_plus",
+    "swap_consistency",
+    "pearson",
+    "ranking_tau",
+    "levenshtein",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,13 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the comparison; returns the exit status."""
     try:
+        metrics = args.metrics.split(",")
+        unknown = [name for name in metrics if name.rpartition(".")[2].partition("[")[0] not in NAMES]
+        if unknown:
+            raise ValueError(f"--metrics {','.join(unknown)}: unknown; there are {', '.join(sorted(NAMES))}")
         first, second = read(args.first), read(args.second)
         both = [task for task in first if task in second]
         if not both:
             raise ValueError(f"no task in common: {', '.join(first)} and {', '.join(second)}")
         for task in both:
             print(f"\n{task}: {describe(first[task])} against {describe(second[task])}")
-            print("\n".join(compare(first[task], second[task], args.metrics.split(","))))
+            print("\n".join(compare(first[task], second[task], metrics)))
     except (OSError, ValueError) as error:
         print(f"mtrl-judge compare: {error}", file=sys.stderr)
         return 2
@@ -61,18 +76,23 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], metrics: list[s
     ids = [name for name in ours if name in theirs]
     if not ids:
         raise ValueError(f"{first['file']} and {second['file']} have no sample in common")
-    left, right = [ours[name] for name in ids], [theirs[name] for name in ids]
-    groups = [judgment.group for judgment in left]
-    found, other = ({one.name: one for one in measures_of(judgments)} for judgments in (left, right))
-    lines = [f"  {len(ids)} samples, {len(set(groups))} groups"]
+    both = [name for name in ids if ours[name].answer is not None and theirs[name].answer is not None]
+    silent = [sum(judged[name].answer is None for name in ids) for judged in (ours, theirs)]
+    lines = [f"  {len(ids)} samples; unscored by the first {silent[0]}, by the second {silent[1]}"]
     for name in metrics:
+        chosen = ids if name.endswith("_unscored_wrong") else both
+        left, right = (in_order([judged[name] for name in chosen]) for judged in (ours, theirs))
+        found, other = ({one.name: one for one in measures_of(judgments)} for judgments in (left, right))
         if name in found and name in other:
+            groups = [judgment.group for judgment in left]
             result = paired_bootstrap(metric_of(found[name]), metric_of(other[name]), groups)
             value, low, high = result.difference
             lines.append(f"  {name}: difference {value:+.4f} [{low:+.4f}, {high:+.4f}], p = {result.p_value:.4f}")
-    test = mcnemar([judgment.agrees for judgment in left], [judgment.agrees for judgment in right])
+    originals = [name for name in both if ours[name].variant == "original"]
+    test = mcnemar(*([judged[name].agrees for name in originals] for judged in (ours, theirs)))
     lines.append(
-        f"  McNemar: only the first right {test.only_first}, only the second {test.only_second}, p = {test.p_value:.4f}"
+        f"  McNemar, {len(originals)} samples: only the first right {test.only_first}, only the second "
+        f"{test.only_second}, p = {test.p_value:.4f}"
     )
     return lines
 

@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", nargs="*", metavar="[NAME=]RESULTS", help="folders of lmms-eval's --output_path")
     parser.add_argument("--data-root", type=Path, metavar="FOLDER", help=f"where the data sets are (else {DATA_ROOT})")
     parser.add_argument("--args", default="", metavar="ARGS", help="the judge, in the words of --model_args")
-    parser.add_argument("--limit", type=int, metavar="N", help="judge only the first N samples of each task")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only the first N judgments of each task; both orders of a pair are two"
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep lmms-eval's results here")
 
 

@@ -9,6 +9,7 @@ Example (a pointwise question about one image, whose caption comes from outside)
 from __future__ import annotations
 
 import itertools
+import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class Sample:
             raise self._error("choices", f"are {list(self.choices)}; give two or more that differ in more than case")
         if not all(choice.strip() for choice in self.choices):
             raise self._error("choices", f"are {list(self.choices)}; none may be empty")
-        if self.form == "score" and not all(choice.strip().lstrip("-").isdecimal() for choice in self.choices):
+        if self.form == "score" and not all(re.fullmatch(r"\s*-?[0-9]+\s*", choice) for choice in self.choices):
             raise self._error("choices", f"are {list(self.choices)}; a score needs integers")
         if self.label is not None and self.label not in self.choices:
             raise self._error("label", f"is {self.label!r}, which is not among the choices {list(self.choices)[:10]}")

@@ -62,6 +62,7 @@ def test_pairs_in_both_orders_by_hand():
         *pair(3, "B", "B", None),  # the other order unscored
     ]
     assert value(judgments, "acc_plus") == pytest.approx(1 / 3), "a pair right as far as it is scored is unscored"
+    assert value(judgments, "acc_plus_unscored_wrong") == pytest.approx(1 / 4)
     assert value(judgments, "swap_consistency") == pytest.approx(2 / 3)
     assert value(judgments, "position_bias") == pytest.approx((4 - 3) / 7)
     assert value(judgments, "accuracy") == pytest.approx(4 / 7)
@@ -77,11 +78,24 @@ def test_human_ties_are_left_out_of_one_accuracy_and_a_judges_tie_is_wrong_there
     assert value(judgments, "accuracy_without_ties") == pytest.approx(1 / 2)
 
 
-def test_every_pair_of_a_group_right():
+def test_a_reply_that_is_missing_by_chance_does_not_count_as_wrong():
+    judgments = [*pair(0, "A", "A", "B"), *pair(1, "A", "B", None), *pair(2, "A", "A", None)]
+    estimate = analyse(judgments, resamples=9).estimates["acc_plus"]
+    assert (estimate.value, estimate.coverage) == (1.0, pytest.approx(1 / 3))
+
+
+def test_every_pair_of_a_group_right_in_the_datas_own_order():
     same = {"group": "image"}
-    judgments = [*pair(0, "A", "A", "B", **same), *pair(1, "A", "A", "A", **same), *pair(2, "A", "A", "B", group="x")]
-    assert value(judgments, "acc_plus") == pytest.approx(2 / 3)
-    assert value(judgments, "acc_plus_group") == pytest.approx(1 / 2)
+    judgments = [*pair(0, "A", "A", "B", **same), *pair(1, "A", "A", "A", **same), *pair(2, "A", "B", "B", group="x")]
+    assert value(judgments, "acc_plus") == pytest.approx(1 / 3)
+    assert value(judgments, "acc_plus_group") == pytest.approx(1 / 2), "the published Acc+ knows one order"
+
+
+def test_nothing_depends_on_the_order_in_which_judgments_come():
+    judgments = [judgment(n, "yes", "yes") for n in range(3)] + [
+        one for n in range(3, 6) for one in pair(n, "A", "A", "A")
+    ]
+    assert analyse(judgments, resamples=50).to_json() == analyse(judgments[::-1], resamples=50).to_json()
 
 
 def test_accuracy_by_category_and_their_mean():
@@ -116,6 +130,10 @@ def test_probabilities_give_calibration_and_votes_are_probabilities_too():
     assert found.estimates["ece"].coverage == 0.75
     assert found.estimates["aurc"].value == pytest.approx((0 + 0 + 1 / 3) / 3)
     assert [row[2] for row in found.reliability["pointwise"]] == [1, 1, 1]
+    tied = [*judgments, judgment(4, "no", None, probabilities={"yes": 0.5, "no": 0.5})]
+    again = analyse(tied, resamples=9).estimates
+    assert again["brier"].value == found.estimates["brier"].value, "a tied vote has shares and no verdict"
+    assert (again["ece"].coverage, again["roc_auc"].coverage) == (0.6, 0.6)
     assert found.risk_coverage["pointwise"][-1] == [1.0, pytest.approx(1 / 3)]
 
 

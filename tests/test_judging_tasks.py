@@ -153,7 +153,8 @@ def test_the_opposite_of_an_oracle_is_wrong_in_every_metric(analyses, name):
 def test_a_constant_judge_agrees_as_chance_does(analyses, name):
     found, records = values(analyses, "constant", name)
     pairs = [record for record in records if record["form"] == PAIRS and record["variant"] in ("original", "swapped")]
-    own = Counter(record["form"] for record in records if record["variant"] == "original").most_common(1)[0][0]
+    forms = Counter(record["form"] for record in records if record["variant"] == "original")
+    own = min(forms, key=lambda form: (-forms[form], form))
     labels = {record["label"] for record in records if record["form"] == own and record["label"] is not None}
     if pairs and "custom" not in name:
         untied = [record for record in pairs if record["label"] != "tie"]
@@ -237,6 +238,55 @@ def test_a_judge_is_not_better_than_itself(command_line, capsys):
     printed = capsys.readouterr().out
     assert "accuracy: difference +0.0000 [+0.0000, +0.0000], p = 1.0000" in printed
     assert "only the first right 0, only the second 0, p = 1.0000" in printed
+
+
+def test_keeping_silent_about_ones_errors_is_no_gain(tmp_path, capsys):
+    def run(name, answers):
+        judgments = [
+            {"id": str(number), "origin": str(number), "group": str(number), "variant": "original", "task": "t"}
+            | {"form": "pointwise", "choices": ["yes", "no"], "label": "yes", "answer": answer}
+            for number, answer in enumerate(answers)
+        ]
+        (tmp_path / name).mkdir()
+        content = {"task": "t", "model": name, "model_args": None, "judgments": judgments}
+        (tmp_path / name / "1_t_judge_metrics.json").write_text(json.dumps(content))
+        return str(tmp_path / name)
+
+    loud, silent = run("loud", ["yes"] * 14 + ["no"] * 6), run("silent", ["yes"] * 14 + [None] * 6)
+    assert cli.main(["compare", silent, loud]) == 0
+    printed = capsys.readouterr().out
+    assert "20 samples; unscored by the first 6, by the second 0" in printed
+    assert "  accuracy: difference +0.0000" in printed
+    assert "  accuracy_unscored_wrong: difference +0.0000" in printed
+    assert "McNemar, 14 samples: only the first right 0, only the second 0" in printed
+    assert cli.main(["compare", silent, loud, "--metrics", "acuracy"]) == 2
+    assert "--metrics acuracy: unknown; there are acc_plus" in capsys.readouterr().err
+    (tmp_path / "loud" / "2_u_judge_metrics.json").write_text(
+        (tmp_path / "silent" / "1_t_judge_metrics.json")
+        .read_text()
+        .replace('"task": "t", "model"', '"task": "u", "model"')
+    )
+    assert cli.main(["paper", loud]) == 2
+    assert "results of several judges (loud(), silent())" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"variants": ["order"]}, r"unknown variants \['order'\]; there are alone"),
+        ({"benchmark": "seetru"}, r"'seetru': No module .*; there are agin"),
+        ({"subset": None}, "metadata: no subset"),
+        ({"options": {"treshold": 3}}, "seetrue takes no 'treshold'; it takes split, task, folder"),
+        ({"benchmark": "prepared"}, "prepared needs a folder"),
+        ({"metrics": "accuracy"}, "metrics: 'accuracy' is no list"),
+        ({"metrics": ["acuracy"]}, r"unknown metrics \['acuracy'\]; there are acc_plus"),
+    ],
+)
+def test_wrong_values_of_a_yaml_are_named(changes, said):
+    metadata = {"benchmark": "seetrue", "subset": "seetrue", "metrics": ["accuracy"]} | changes
+    metadata = {name: value for name, value in metadata.items() if value is not None}
+    with pytest.raises(ValueError, match=said):
+        JudgeTask({"task": "mine", "output_type": "generate_until", "metadata": metadata})
 
 
 def test_folders_without_an_analysis_are_named(tmp_path, capsys):

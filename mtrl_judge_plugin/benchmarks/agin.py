@@ -13,7 +13,7 @@ number instead. The paper's sizes, 4,839 / 605 / 605, are made here, the same im
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +55,7 @@ def load(
     rows = list(read(tables[0], ("filename", *_COLUMNS.values())))
     names = [row.text("filename") for row in rows]
     chosen = splits(names, SHARES)
-    column, pictures = _COLUMNS[task], _pictures(tables[0].parent, names)
+    column, place_of = _COLUMNS[task], _places(tables[0].parent)
     if threshold == "median":
         threshold = statistics.median(row.real(column) for row, its in zip(rows, chosen, strict=True) if its == "train")
 
@@ -66,7 +66,7 @@ def load(
             task=task,
             form="pointwise",
             question=QUESTIONS[_QUESTIONS[task]][0],
-            images=(row.picture("filename", within=pictures),),
+            images=(row.picture("filename", within=place_of(row.text("filename"))),),
             choices=("yes", "no"),
             label="yes" if score > threshold else "no",
             ratings=(score,),
@@ -77,12 +77,23 @@ def load(
     yield from samples(wanted, convert, f"agin {task} {split}", len(wanted))
 
 
-def _pictures(folder: Path, names: Sequence[str]) -> Path:
-    """images.zip, else the first of the folder and its sub-folders that holds one of the images."""
+def _places(folder: Path) -> Callable[[str], Path]:
+    """Name of an image -> where it lies: images.zip, else the folder or one of its sub-folders.
+
+    Raises:
+        DataError: (when called) two sub-folders hold an image of that name.
+    """
     if (folder / "images.zip").is_file():
-        return folder / "images.zip"
+        return lambda name: folder / "images.zip"
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-    return next((place for place in places if any((place / name).is_file() for name in names)), folder)
+
+    def place_of(name: str) -> Path:
+        found = [place for place in places if (place / name).is_file()]
+        if len(found) > 1:
+            raise DataError(f"{name}: in {found[0]} and in {found[1]}; leave only one of the two")
+        return found[0] if found else folder
+
+    return place_of
 
 
 def sources() -> dict[str, str]:

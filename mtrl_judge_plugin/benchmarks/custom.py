@@ -32,6 +32,7 @@ Other columns are not read.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
@@ -105,6 +106,8 @@ def _convert(row: Row) -> Iterator[Sample]:
             )
     else:
         letters = _letters(row, form, len(responses) or len(images))
+        if choices and (form == "ranking" or not {"A", "B"} <= set(choices)):
+            raise row.error("choices", f"{choices}: a pair has A and B, perhaps tie; a ranking has none of its own")
     yield Sample(
         id=_name(row),
         task=_text(row, "task") or "custom",
@@ -145,7 +148,10 @@ def _responses(row: Row) -> list[str]:
         wanted = "write columns response_a, response_b, ..." if flat else "write a list in a column responses"
         raise row.error(wrong, f"is not read from {row.file.suffix} files; {wanted} instead")
     if not flat:
-        return [str(response) for response in _list(row, "responses", "", ["a cat", "a dog"])]
+        responses = _list(row, "responses", "", ["a cat", "a dog"])
+        if not all(isinstance(response, str) and response.strip() for response in responses):
+            raise row.error("responses", f"{str(responses)[:80]}: each must be a text")
+        return responses
     texts = [_text(row, column) for column in _CANDIDATES]
     return texts[: texts.index("")] if "" in texts else texts
 
@@ -180,9 +186,12 @@ def _label(row: Row, form: Form, choices: Sequence[str], letters: str) -> str | 
 def _ratings(row: Row) -> list[float]:
     ratings = _list(row, "ratings", ";", [3, 4])
     try:
-        return [float(rating) for rating in ratings]
-    except (TypeError, ValueError) as error:
-        raise row.error("ratings", f"{ratings} are not all numbers") from error
+        numbers = [float(rating) for rating in ratings]
+    except (TypeError, ValueError):
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise row.error("ratings", f"{ratings} are not all numbers")
+    return numbers
 
 
 def _text(row: Row, column: str) -> str:

@@ -9,8 +9,8 @@
 but 0: a judge that always says A is right there, so judge both orders. Pairs with one caption are one group. `info`
 (the sub-category) is not read.
 
-The hub's current files are another data set, so an old revision is needed. Which one is not confirmed: REVISION is
-empty, and what the hub then gives is refused for its columns.
+The hub's current files are another data set, so an old revision is needed: the one that another public reader of these
+files pins. Not confirmed here; files of other columns are refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mtrl_judge_plugin.sample import Sample
 SPLITS = ("test",)
 TASKS = ("alignment", "safety", "quality", "bias")
 TERMS = "gated; see its page"
-REVISION = ""
+REVISION = "4b9667374c71463f63ae663ddd88373d3ffc5ba9"
 SOURCE = Source(
     "mjbench",
     TERMS,

@@ -5,8 +5,9 @@
                             {"id": "9", "video": "video/9", "prompt": ...}
     mcq/, video/, ...       the named pictures, or a zip file of them; a video is a folder of frames or a video file
 
-The chosen answer always comes first: every label is "A" in the data's order. Rows of one id are one group, and Acc+
-is the share of ids whose every row is right. A video is shown as one picture of its frames. The categories are the
+The chosen answer always comes first: every label is "A" in the data's order. Rows of one id are one group. The
+published Acc+, the share of ids whose every row is right in the data's order, is `acc_plus_group` here; `acc_plus` asks
+for both orders of each row. A video is shown as one picture of its frames. The categories are the
 official script's: the first of mcq, long, short, safety and video that the picture's path contains, else "other".
 Not confirmed: its licence, and how the hub keeps the pictures (videos are read from folders only).
 """
@@ -14,11 +15,11 @@ Not confirmed: its licence, and how the hub keeps the pictures (videos are read 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mtrl_judge_plugin.benchmarks.reading.frames import video_picture
-from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError, holds
 from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
 from mtrl_judge_plugin.benchmarks.reading.tables import Row, read
 from mtrl_judge_plugin.questions import QUESTIONS
@@ -53,7 +54,7 @@ def load(
     check_names(__name__, split, task, SPLITS, TASKS)
     rows = read(SOURCE.file("mm_reward_bench.jsonl", folder), ("id", "prompt", "chosen", "rejected"))
     archives = [file for file in SOURCE.matching("*", folder) if file.suffix == ".zip"]  # from the hub: all files
-    convert = functools.partial(_convert, archive=archives[0] if archives else None, frames=frames)
+    convert = functools.partial(_convert, archives=archives, frames=frames)
     yield from samples(rows, convert, "mm_rlhf_rewardbench")
 
 
@@ -62,12 +63,16 @@ def sources() -> dict[str, str]:
     return SOURCE.revisions()
 
 
-def _convert(row: Row, archive: Path | None, frames: int) -> Iterator[Sample]:
+def _convert(row: Row, archives: Sequence[Path], frames: int) -> Iterator[Sample]:
     column = _picture_column(row)
     chosen, rejected = (_answer(row, name) for name in ("chosen", "rejected"))
     if chosen == rejected:
         raise UnusableError("no preference")
-    picture = video_picture(row, "video", frames) if column == "video" else row.picture("image", within=archive)
+    if column == "video":
+        picture = video_picture(row, "video", frames)
+    else:
+        archive = next((archive for archive in archives if holds(archive, row.text("image"))), None)
+        picture = row.picture("image", within=archive)
     yield Sample(
         id=f"mm_rlhf_rewardbench-{row.number}",
         task=next((name for name in _CATEGORIES if name in row.text(column)), "other"),

@@ -23,16 +23,13 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 from mtrl_judge_plugin.prompts import messages
 from mtrl_judge_plugin.sample import Sample
 
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 Row = dict[str, Any]
-
-
-class DataError(ValueError):
-    """A prepared folder that cannot be read; the message names the file and the line."""
 
 
 def load(split: str, task: str | None, folder: str | Path) -> list[Sample]:

@@ -4,7 +4,8 @@
                     1234.jpg,"a dog on a sofa",1,1234,coco_t2i
     images.zip      the named images
 
-The paper's splits, 5,544 / 693 / 693, are made here: the data set has none. Its card calls it a test set: training on
+The paper's splits, about 5,544 / 693 / 693 rows, are made here: the data set has none. Rows of one picture, whatever
+its name, are never parted. Its card calls it a test set: training on
 any part of it is your choice to make.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mtrl_judge_plugin.benchmarks.reading.pictures import fingerprint
 from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples, splits
 from mtrl_judge_plugin.benchmarks.reading.tables import Row, read
 from mtrl_judge_plugin.questions import QUESTIONS
@@ -21,7 +23,13 @@ from mtrl_judge_plugin.sample import Sample
 SPLITS = ("train", "validation", "test")
 TASKS = ("seetrue",)
 TERMS = "CC BY 4.0, gated; its card says that it is a test set and not to be trained on"
-SOURCE = Source("seetrue", TERMS, hub="yonatanbitton/SeeTRUE", revision="6cc46a6", files="SeeTRUE.csv and images.zip")
+SOURCE = Source(
+    "seetrue",
+    TERMS,
+    hub="yonatanbitton/SeeTRUE",
+    revision="6cc46a6e5d9388f44fdf9096d5387cd3b7988676",
+    files="SeeTRUE.csv and images.zip",
+)
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _LABELS = {"1": "yes", "0": "no"}
 
@@ -35,7 +43,8 @@ def load(split: str, task: str = "seetrue", folder: str | Path | None = None) ->
     check_names(__name__, split, task, SPLITS, TASKS)
     pictures = SOURCE.file("images.zip", folder)
     rows = list(read(SOURCE.file("SeeTRUE.csv", folder), ("image", "text", "label", "dataset_source")))
-    chosen = splits([row.text("image") for row in rows], SHARES)
+    groups = {row.number: fingerprint(pictures, row.text("image")) for row in rows}
+    chosen = splits(list(groups.values()), SHARES)
 
     def convert(row: Row) -> Iterator[Sample]:
         yield Sample(
@@ -47,7 +56,7 @@ def load(split: str, task: str = "seetrue", folder: str | Path | None = None) ->
             text=row.text("text"),
             choices=("yes", "no"),
             label=row.one_of("label", _LABELS),
-            group=row.text("image"),
+            group=groups[row.number],
         )
 
     wanted = [row for row, its in zip(rows, chosen, strict=True) if its == split]

@@ -58,16 +58,18 @@ def _convert(row: Row) -> Iterator[Sample]:
     responses = row.items_of("response", 2)
     if not all(isinstance(response, str) for response in responses):
         raise row.error("response", f"{str(responses)[:80]} are not two texts")
+    picture = row.picture("image")
     yield Sample(
         id=f"vl_rewardbench-{row.file.stem}-{row.number}",
         task=_category(row.text("id")),
         form="pairwise",
         question=QUESTIONS["answer_pair"][0],
-        images=(row.picture("image"),),
+        images=(picture,),
         text=row.text("query"),
         responses=responses,
         label=_preferred(row),
-        group=row.text("id"),
+        # Unpacked pictures are named by their content: equal ones are one group, whatever the row's id.
+        group=Path(picture).stem if isinstance(picture, str) else row.text("id"),
     )
 
 

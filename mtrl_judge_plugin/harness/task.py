@@ -7,7 +7,7 @@ lmms_eval_specific_kwargs:
   default: {lenient: true}        # other models' replies are read leniently; `instruction:` words the reply format
   mtrl_judge: {lenient: false}    # ours must keep to its format (lenient=true among its arguments says otherwise)
 metadata:
-  benchmark: vl_rewardbench       # a module of mtrl_judge_plugin.benchmarks
+  benchmark: vl_rewardbench       # a module of mtrl_judge_plugin.benchmarks, or the dotted path of yours
   subset: vl_rewardbench          # the task that its load() is asked for
   metrics: [accuracy, acc_plus]   # headline numbers, each with its interval; all others are in the JSON file
   split: validation               # what load() reads; test if not given
@@ -19,21 +19,26 @@ metadata:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+import math
+import pkgutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import datasets
 from lmms_eval.api.task import ConfigurableMessagesTask
+from loguru import logger
 
-from mtrl_judge_plugin import images, prompts
+from mtrl_judge_plugin import benchmarks, images, prompts
 from mtrl_judge_plugin.benchmarks.reading.pictures import keep
-from mtrl_judge_plugin.benchmarks.reading.tables import DataError
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError, readable
 from mtrl_judge_plugin.metrics.analysis import BIASES, LOWER_IS_BETTER, NAMES, Analysis, analyse
 from mtrl_judge_plugin.metrics.judgments import from_record
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.variants import expand
+from mtrl_judge_plugin.variants import KINDS, expand
 from mtrl_judge_plugin.verdict import Verdict, parse
 
 Record = Mapping[str, Any]
@@ -60,10 +65,8 @@ class JudgeTask(ConfigurableMessagesTask):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         values = {name: value for name, value in config.items() if name != "class"}
+        _check(values)
         self.headline: list[str] = values["metadata"]["metrics"]
-        unknown = [name for name in self.headline if name.rpartition(".")[2].partition("[")[0] not in NAMES]
-        if unknown:
-            raise ValueError(f"task {values['task']}: unknown metrics {unknown}; there are {sorted(NAMES)}")
         values |= {
             "test_split": values["metadata"].get("split", _SPLIT),
             # Reasoning stays in the reply: whether it is well formed is part of what is measured.
@@ -100,11 +103,14 @@ class JudgeTask(ConfigurableMessagesTask):
             DataError: the data cannot be used, a picture cannot be decoded among them.
         """
         source = self.config.metadata
-        load = importlib.import_module(f"mtrl_judge_plugin.benchmarks.{source['benchmark']}").load
+        load = _loader(source["benchmark"])
         split = self.config.test_split
         place = {"folder": source["folder"]} if "folder" in source else {}
         samples = list(load(split, source["subset"], **place, **source.get("options", {})))
-        twins = expand(samples, source.get("variants", ["orders"]))
+        twins = list(expand(samples, source.get("variants", ["orders"])))
+        doubled = [name for name, number in Counter(sample.id for sample in twins).items() if number > 1]
+        if doubled:
+            raise DataError(f"task {self.config.task}: several samples have the id {doubled[0]!r}; give each its own")
         data = datasets.Dataset.from_list(_uniform([_row(sample) for sample in twins]))
         self.dataset = datasets.DatasetDict({split: data})
         self.dataset_no_image = datasets.DatasetDict({split: data.remove_columns("images")})
@@ -131,9 +137,12 @@ class JudgeTask(ConfigurableMessagesTask):
             "forced": known.forced,
             "probabilities": known.probabilities,
             "lengths": [len(response) for response in doc["responses"]],
+            # All orders of six candidates are 720, in every row of every log; metrics of rankings do not need them.
+            "choices": [] if doc["form"] == "ranking" else doc["choices"],
         }
         # The host turns a "score" into a standard error of the mean: right for the accuracy, and for nothing else.
-        scored = {"score": float(read[0].answer == doc["label"])} if None not in (read[0].answer, doc["label"]) else {}
+        judged = from_record(record)
+        scored = {} if judged.base != "original" or math.isnan(judged.agrees) else {"score": judged.agrees}
         return {row: record | scored if row == "accuracy" else record for row, _, _ in self._rows()}
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
@@ -150,6 +159,11 @@ class JudgeTask(ConfigurableMessagesTask):
         if self._analysed is None or self._analysed[0] != key:
             self._analysed = (key, analyse([from_record(record) for record in records]))
             self.finished[self.config.task] = (self._analysed[1], list(records))
+            missing = [name for name in self.headline if name not in self._analysed[1].estimates]
+            if missing:
+                logger.warning(
+                    f"task {self.config.task}: its judgments have no {', '.join(missing)} (NaN in the table)"
+                )
         estimates = self._analysed[1].estimates
         return float(getattr(estimates[name], part)) if name in estimates else float("nan")
 
@@ -181,7 +195,45 @@ def _row(sample: Sample) -> dict[str, Any]:
         if isinstance(image, images.Broken):
             raise DataError(f"{image.reason}; download it again, or take the row out")
     row = {name: getattr(sample, name) for name in _COLUMNS}
+    row |= {"text": readable(sample.text), "responses": [readable(response) for response in sample.responses]}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Say what is wrong with a YAML's values before anything is loaded.
+
+    Raises:
+        ValueError: the message names the task, the key and what it may hold.
+    """
+    metadata = values.get("metadata") or {}
+    where = f"task {values.get('task')}: metadata"
+    for key in ("benchmark", "subset", "metrics"):
+        if key not in metadata:
+            raise ValueError(f"{where}: no {key}")
+    for key, known in (("metrics", NAMES), ("variants", KINDS)):
+        names = metadata.get(key, [])
+        if not isinstance(names, list):
+            raise ValueError(f"{where}: {key}: {names!r} is no list")
+        unknown = [name for name in names if str(name).rpartition(".")[2].partition("[")[0] not in known]
+        if unknown:
+            raise ValueError(f"{where}: unknown {key} {unknown}; there are {', '.join(sorted(known))}")
+    takes = inspect.signature(_loader(metadata["benchmark"])).parameters
+    for name in [*metadata.get("options", {}), *(["folder"] if "folder" in metadata else [])]:
+        if name not in takes:
+            raise ValueError(f"{where}: {metadata['benchmark']} takes no {name!r}; it takes {', '.join(takes)}")
+    if "folder" not in metadata and "folder" in takes and takes["folder"].default is inspect.Parameter.empty:
+        raise ValueError(f"{where}: {metadata['benchmark']} needs a folder")
+
+
+def _loader(benchmark: str) -> Callable[..., Iterable[Sample]]:
+    """`load` of a module of mtrl_judge_plugin.benchmarks, or of any other that is named by its dotted path."""
+    path = benchmark if "." in benchmark else f"{benchmarks.__name__}.{benchmark}"
+    try:
+        load: Callable[..., Iterable[Sample]] = importlib.import_module(path).load
+    except (ModuleNotFoundError, AttributeError) as error:
+        known = ", ".join(sorted(found.name for found in pkgutil.iter_modules(benchmarks.__path__) if not found.ispkg))
+        raise ValueError(f"metadata: benchmark: {benchmark!r}: {error}; there are {known}") from error
+    return load
 
 
 def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -40,6 +40,8 @@ NAMES = (
         "accuracy_without_ties",
         "acc_plus",
         "acc_plus_group",
+        "acc_plus_group_unscored_wrong",
+        "acc_plus_unscored_wrong",
         "balanced_accuracy",
         "cohen_kappa",
         "cohen_kappa_quadratic",
@@ -71,7 +73,7 @@ NAMES = (
 _READING = {
     "interval": "95 %, percentile, cluster bootstrap over groups, 2,000 resamples, seed 0",
     "unscored": "judgments without a verdict are left out of every metric but those that end in _unscored_wrong; "
-    "coverage is the share of values that went in",
+    "coverage is the share of values that went in (in the _unscored_wrong ones all do)",
     "ties": "a tie is a verdict like any other; accuracy_without_ties leaves out what people call a tie, and there the "
     "judge's tie is wrong",
 }
@@ -126,6 +128,7 @@ def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int =
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
+    judgments = in_order(judgments)
     confusion, reliability, risk, answers = {}, {}, {}, {}
     for form, rows in _forms(judgments).items():
         answers[form] = dict(Counter(str(judgments[row].answer) for row in rows))
@@ -139,6 +142,11 @@ def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int =
                 reliability[form] = calibration.reliability(sure, right).tolist()
                 risk[form] = [list(pair) for pair in zip(*calibration.risk_coverage(sure, right), strict=True)]
     return Analysis(_estimates(judgments, resamples, seed), confusion, reliability, risk, answers)
+
+
+def in_order(judgments: Sequence[Judgment]) -> list[Judgment]:
+    """By id: no figure may depend on the order in which several processes hand in their judgments."""
+    return sorted(judgments, key=lambda one: one.id)
 
 
 def measures_of(judgments: Sequence[Judgment]) -> list[Measure]:
@@ -180,7 +188,7 @@ def _estimates(judgments: Sequence[Judgment], resamples: int, seed: int) -> dict
 def _forms(judgments: Sequence[Judgment]) -> dict[str, list[int]]:
     """Form -> rows, the form of most originals first; twins that are only compared with others stay out of it."""
     own = Counter(one.form for one in judgments if one.variant == "original")
-    rows: dict[str, list[int]] = {form: [] for form, _ in own.most_common()}
+    rows: dict[str, list[int]] = {form: [] for form in sorted(own, key=lambda form: (-own[form], form))}
     for row, one in enumerate(judgments):
         if not one.variant.startswith("alone-"):
             rows.setdefault(one.form, []).append(row)

@@ -31,6 +31,9 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
             found[str(content["task"])] = content | {"file": str(path)}
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: not an analysis of a run ({error}); run lmms-eval again") from error
+    judges = {f"{content['model']}({content['model_args'] or ''})" for content in found.values()}
+    if len(judges) > 1:
+        raise ValueError(f"{folder}: results of several judges ({', '.join(sorted(judges))}); name a folder of one")
     if not found:
         raise ValueError(f"{folder}: no *{SUFFIX}; run lmms-eval with --output_path {folder}")
     return found

@@ -30,11 +30,11 @@ def test_the_answer_of_rank_0_is_preferred(table):
     assert found[1].text == "What is shown in picture RLHF-V-5665?"
 
 
-def test_the_category_comes_from_the_id_and_rows_of_an_id_are_a_group(table):
+def test_the_category_comes_from_the_id_and_rows_of_a_picture_are_a_group(table):
     found = load(table)
     assert Counter(sample.task for sample in found) == {"hallucination": 5, "reasoning": 4, "general": 3}
-    assert {sample.group: sample.task for sample in found}["LRVInstruction-000000007746"] == "general"
-    assert Counter(sample.group for sample in found)["mathverse_2279"] == 2
+    shown = Counter(sample.group for sample in found)
+    assert sorted(shown.values())[-2:] == [1, 2], "two rows ask about one picture"
     assert len({sample.id for sample in found}) == 12
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class UnusableError(ValueError):
 
 
 class ArchiveError(ValueError):
-    """An archive that is none, or a name that leads out of it or out of its folder."""
+    """An archive that is none, a name that leads out of its folder, or a cache folder that cannot be written."""
 
 
 def keep(data: bytes) -> str:
@@ -38,10 +38,18 @@ def keep(data: bytes) -> str:
     path = Path(platformdirs.user_cache_dir("mtrl-judge")) / "images" / digest[:2] / f"{digest}.img"
     if not path.is_file():
         images.load(data)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:  # never half a file under that name
-            part.write(data)
-        os.replace(part.name, path)
+        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # never half a file under the final name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(data)
+            os.replace(part, path)
+        except OSError as error:
+            if part.is_file():
+                part.unlink()
+            raise ArchiveError(
+                f"{path.parent}: pictures cannot be unpacked there ({error.strerror}); set XDG_CACHE_HOME to a folder "
+                "that can be written"
+            ) from error
     return str(path)
 
 
@@ -58,8 +66,12 @@ def picture_in(place: Path, name: str) -> str:
     path = place / name
     # The name comes from the data set; the folder may itself hold links, as the hub's cache does.
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ArchiveError(f"{name!r} leads out of {place}")
-    if not path.is_file():
+        raise ArchiveError(f"{name!r} leads out of {place}; give a path relative to it")
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise ArchiveError(f"{name[:80]!r}... is no file name ({error.strerror})") from error
+    if not there:
         raise UnusableError("no image")
     images.load(path)
     return str(path)
@@ -77,6 +89,26 @@ def _from_zip(archive: Path, name: str) -> bytes:
             return opened.read(member)
     except (zipfile.BadZipFile, OSError, EOFError) as error:
         raise ImageError(f"{archive}, {name}: {error}") from error
+
+
+def holds(archive: Path, name: str) -> bool:
+    """Whether an archive has a file of this name."""
+    members = _members(archive, archive.stat().st_mtime_ns)
+    return name in members or Path(name).name in members
+
+
+def fingerprint(archive: Path, name: str) -> str:
+    """What an archive's directory says of a picture's content, without reading it; the name where it has none.
+
+    Equal pictures under several names have one fingerprint (CRC-32 and size).
+    """
+    if not holds(archive, name):
+        return name
+    members = _members(archive, archive.stat().st_mtime_ns)
+    member = members.get(name) or members[Path(name).name]
+    with zipfile.ZipFile(archive) as opened:
+        about = opened.getinfo(member)
+    return f"{about.CRC:08x}-{about.file_size}"
 
 
 _archives: dict[tuple[Path, int], dict[str, str]] = {}

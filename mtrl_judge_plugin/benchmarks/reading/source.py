@@ -110,6 +110,8 @@ class Source:
             raise DataError(f"{self.name} is on no hub: {here}")
         from huggingface_hub import snapshot_download
 
+        if not self.revision:
+            tqdm.write(f"{self.name}: {self.hub} at its newest revision: none is pinned", file=sys.stderr)
         try:
             return Path(
                 snapshot_download(

@@ -58,8 +58,7 @@ class Row(Mapping[str, Any]):
 
     def text(self, column: str) -> str:
         """The cell as text; empty where it holds nothing."""
-        value = self[column]
-        return "" if value is None else str(value)
+        return readable("" if self[column] is None else str(self[column]))
 
     def real(self, column: str) -> float:
         """The cell as a finite number.
@@ -169,10 +168,17 @@ def read(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> It
                     f"{path}, row {number}: no column {', '.join(missing)}; it has {', '.join(map(str, values))}"
                 )
             yield Row(path, number, values)
-    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, behind row {number}: {error}; save it as UTF-8") from error
+    except (OSError, csv.Error, json.JSONDecodeError) as error:
         raise DataError(f"{path}, behind row {number}: cannot be read: {error}") from error
     if not number:
         raise DataError(f"{path}: holds no row")
+
+
+def readable(text: str) -> str:
+    """The text with half of a surrogate pair (a cut-off emoji), which no file and no prompt can hold, as a "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -194,18 +200,25 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
 def _csv(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     csv.field_size_limit(1 << 30)  # the module's own limit is shorter than many an answer
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ","):
-            # A short line has None in its last columns, a long one a list under None: neither is a row of this table.
-            yield {name: value for name, value in row.items() if name is not None and value is not None}
+        # Strict: a quote that is never closed would swallow the rows behind it.
+        table = csv.DictReader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        for row in table:
+            if None in row or None in row.values():  # more cells than the header has columns, or fewer
+                wanted = len(table.fieldnames or ())
+                raise DataError(
+                    f"{path}, line {table.line_num}: not the {wanted} cells of the header; put text with commas, tabs "
+                    "or line breaks in double quotes"
+                )
+            yield row
 
 
 def _jsonl(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
 def _json(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(content, list):
         raise DataError(f"{path}: not a list of objects")
     yield from content

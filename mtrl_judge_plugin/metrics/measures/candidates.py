@@ -80,21 +80,25 @@ def _both_orders(judgments: Judgments, rows: Sequence[int], labelled: Sequence[i
     yield from agreement_of("swap_consistency", judgments, items)
     whole = {judgments[row].origin for row in labelled}
     if whole and items:
-        yield _all_right("acc_plus", judgments, [item for item in items if set(item) <= set(labelled)])
-        groups: dict[str, list[int]] = defaultdict(list)
-        for row in labelled:
+        yield from _all_right("acc_plus", judgments, [item for item in items if set(item) <= set(labelled)])
+    groups: dict[str, list[int]] = defaultdict(list)
+    for row in labelled:
+        if judgments[row].variant == "original":  # as published: the data's own order alone
             groups[judgments[row].group].append(row)
-        if len(groups) < len({(judgments[row].origin, judgments[row].base) for row in labelled}):
-            yield _all_right("acc_plus_group", judgments, list(groups.values()))
+    if len(groups) < sum(map(len, groups.values())):
+        yield from _all_right("acc_plus_group", judgments, list(groups.values()))
 
 
-def _all_right(name: str, judgments: Judgments, items: Sequence[Sequence[int]]) -> Measure:
-    """Share of items of which every judgment is right; one that is wrong decides it, whatever is unscored beside it."""
-    values = []
-    for item in items:
-        right = [judgments[row].agrees for row in item]
-        values.append(0.0 if 0.0 in right else math.nan if any(map(math.isnan, right)) else 1.0)
-    return mean_of(name, [item[0] for item in items], values)
+def _all_right(name: str, judgments: Judgments, items: Sequence[Sequence[int]]) -> Iterator[Measure]:
+    """Share of items of which every judgment is right.
+
+    An item with an unscored judgment is unscored, even if another is wrong: else what is missing by chance would count
+    as wrong.
+    """
+    right = [[judgments[row].agrees for row in item] for item in items]
+    firsts = [item[0] for item in items]
+    yield mean_of(name, firsts, [math.nan if any(map(math.isnan, item)) else float(all(item)) for item in right])
+    yield mean_of(f"{name}_unscored_wrong", firsts, [float(all(one == 1.0 for one in item)) for item in right])
 
 
 def _takes_longer(one: Judgment, answer: str | None) -> float:

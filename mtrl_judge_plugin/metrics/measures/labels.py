@@ -16,8 +16,8 @@ from mtrl_judge_plugin.metrics.measures.bound import Judgments, Measure, labelle
 
 def overall(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
     """Coverage, and how often the judge keeps to its format."""
-    scored = np.array([judgments[row].answer is not None for row in rows])
-    yield mean_of("coverage", rows, scored)
+    scored = np.array([0 if judgments[row].answer is not None else -1 for row in rows])
+    yield Measure("coverage", np.array(rows), partial(agreement.coverage, scored), len(rows))
     yield mean_of("well_formed", rows, [judgments[row].well_formed for row in rows])
 
 
@@ -30,10 +30,11 @@ def classes(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
     scored = int((answers >= 0).sum())
     of = partial(_bound, rows, scored, labels, answers, len(names))
     yield of("accuracy", agreement.accuracy)
-    yield of("accuracy_unscored_wrong", partial(agreement.accuracy, unscored_wrong=True))
+    everything = partial(_bound, rows, len(rows), labels, answers, len(names))
+    yield everything("accuracy_unscored_wrong", partial(agreement.accuracy, unscored_wrong=True))
     yield of("balanced_accuracy", agreement.balanced_accuracy)
     yield of("macro_f1", agreement.macro_f1)
-    yield of("macro_f1_unscored_wrong", partial(agreement.macro_f1, unscored_wrong=True))
+    yield everything("macro_f1_unscored_wrong", partial(agreement.macro_f1, unscored_wrong=True))
     yield of("cohen_kappa", agreement.cohen_kappa)
     for code, name in enumerate(names):
         yield of(f"precision[{name}]", partial(agreement.precision, label=code))
@@ -95,6 +96,7 @@ def probabilities(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure
     labels, _, names = codes(judgments, rows)
     given = [judgments[row].probabilities for row in rows]
     table = np.array([[math.nan if one is None else one.get(name, 0.0) for name in names] for one in given])
+    table[np.isnan(sure)] = math.nan  # votes that are tied have shares, and no verdict
     scored = int(np.isfinite(sure).sum())
     yield Measure("ece", np.array(rows), partial(calibration.ece, sure, right), scored)
     yield Measure("brier", np.array(rows), partial(calibration.brier, table, labels), scored)
@@ -106,7 +108,8 @@ def probabilities(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure
 
 def confidences(judgments: Judgments, rows: Sequence[int]) -> tuple[Array, Array]:
     """(probability of the verdict, whether it is the label) of judgments with probabilities."""
-    sure = [max((judgments[row].probabilities or {}).values(), default=math.nan) for row in rows]
+    given = [judgments[row].probabilities if judgments[row].answer is not None else None for row in rows]
+    sure = [max((one or {}).values(), default=math.nan) for one in given]
     return np.array(sure), np.array([judgments[row].agrees for row in rows])
 
 
