@@ -12,9 +12,13 @@ from mtrl_judge_plugin import __version__
 #: subcommand -> (its module, one line for the list of commands)
 COMMANDS = {
     "doctor": ("mtrl_judge_plugin.doctor", "check the installation and say how to mend what is wrong"),
+    "compare": ("mtrl_judge_plugin.comparison", "two judges on the same samples: differences, intervals, p-values"),
+    "paper": ("mtrl_judge_plugin.paper", "the paper's table of results, with judges of yours beside its figures"),
     "prepare": ("mtrl_judge_plugin.training.prepare", "judging benchmarks -> a folder of training data"),
     "sft": ("mtrl_judge_plugin.training.sft", "supervised fine-tuning on such a folder (TRL)"),
     "grpo": ("mtrl_judge_plugin.training.grpo", "reinforcement learning on such a folder (OpenRLHF or TRL)"),
+    "serve": ("mtrl_judge_plugin.server.serve", "the judge as an OpenAI-compatible HTTP server"),
+    "run": ("mtrl_judge_plugin.harness.running", "a command with this judge behind its tasks, and what was judged"),
     "export": ("mtrl_judge_plugin.training.export", "a trained checkpoint -> a folder that every engine loads"),
 }
 

@@ -73,7 +73,14 @@ def _add_analyses(loggers: ModuleType) -> None:
     tracker.save_results_aggregated = saving_analyses(tracker.save_results_aggregated)
 
 
+def _tell_tasks(evaluator: ModuleType) -> None:
+    from mtrl_judge_plugin.harness.telling import tell_tasks
+
+    tell_tasks(evaluator)
+
+
 _EXTENSIONS: dict[str, Callable[[Any], None]] = {
+    "evaluator": _tell_tasks,
     "llm_judge": _add_provider,
     "tasks": _add_tasks,
     "loggers": _add_analyses,

@@ -1,0 +1,235 @@
+"""`mtrl-judge run -- lmms-eval ...`: the judge for one command, over HTTP, and what it did there by task.
+
+The judge stands behind a door on a free port of this machine. The command's tasks find it by the environment variables
+of `census`; all go over HTTP, also those that could have the judge in their own process, so that there is one count of
+everything. Our entry point in lmms-eval tells the door which task is being scored (`telling`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mtrl_judge_plugin.engines import EngineError
+from mtrl_judge_plugin.harness import census
+from mtrl_judge_plugin.harness.door import ADDRESS, Door
+from mtrl_judge_plugin.ledger import LedgerError
+from mtrl_judge_plugin.loading import check_arguments, load_judge
+
+DESCRIPTION = """\
+Runs a command with mtrl_judge as the judge of its tasks, and says at the end, by task, what was judged:
+
+  mtrl-judge run -- lmms-eval --model qwen2_5_vl --model_args pretrained=... --tasks mmvet
+                                                                   the embedded judge: shows that all of it works
+  mtrl-judge run --args engine=vllm,pretrained=Qwen/Qwen3-VL-8B-Instruct,gpu_memory_utilization=0.5 -- lmms-eval ...
+  mtrl-judge run --url http://gpu-node:8900 -- lmms-eval ...       a server that runs (`mtrl-judge serve`)
+  mtrl-judge run --strict -- torchrun --nproc_per_node 2 -m lmms_eval ...
+
+The judge listens on this machine for as long as the command runs. The command gets every variable by which tasks of
+lmms-eval find a judge: addresses, model names, API_TYPE=openai, USE_LLM_JUDGE=True, and keys where you have set none
+(yours stay, and go nowhere else). What you have set to something else is overridden and named; --keep NAME leaves it.
+docs/benchmarks.md says for each benchmark whether it works, and what it needs beside variables.
+
+A judgment without a verdict is written down as a 0 by most tasks. The summary counts it as unscored (failed: there was
+no reply; unreadable: the reply held no verdict) and says that these scores are not to be read. --strict ends the
+command at the first one, with exit status 3. Otherwise the exit status is the command's own; 2 if it was not run.
+
+Limits. Tasks are told apart by lmms-eval with this plugin in its environment; the judgments of other programs are one
+row. Sums hold what was answered: a question that was asked again until it had its
+verdict counts once, and tokens of failed ones do not count. With --url, `forced` is not known, and an answer without
+tokens is taken as cached. A model under test that goes by OPENAI_API_BASE or OPENAI_BASE_URL would ask the judge: that
+ends the run; give it base_url=... in --model_args.
+"""
+_NOT_RUN, _STRICT, _NOT_FOUND = 2, 3, 127
+#: Seconds that a command has to end after a signal.
+_GRACE = 10.0
+#: Requests and bytes that the command's own judge takes: more than `serve` does, as it has no other clients.
+_QUEUE, _MAX_BODY = 1024, 2**28
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of the subcommand."""
+    add = parser.add_argument
+    add(
+        "--args",
+        default=os.environ.get("MTRL_JUDGE_ARGS", ""),
+        metavar="NAME=VALUE,...",
+        help="the judge, in the words of --model_args. Default: $MTRL_JUDGE_ARGS, else the embedded judge",
+    )
+    add("--url", help="use the mtrl-judge server at this address; its key: $MTRL_JUDGE_API_KEY")
+    add("--port", type=int, default=0, help="port on 127.0.0.1 that the command's tasks ask. Default: a free one")
+    add("--strict", action="store_true", help="end at the first judgment without a verdict, with exit status 3")
+    add("--keep", action="append", default=[], metavar="NAME", help="leave this variable as it is (again for more)")
+    add("argv", nargs=argparse.REMAINDER, metavar="-- command", help="the command and its arguments")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
+    argv = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
+    if not argv:
+        return _refuse("no command; for example: mtrl-judge run -- lmms-eval --model ... --tasks mmvet")
+    if shutil.which(argv[0]) is None:
+        return _refuse(f"{argv[0]}: there is no such command", _NOT_FOUND)
+    try:
+        listener = socket.create_server(("127.0.0.1", args.port))
+    except (OSError, OverflowError) as error:
+        return _refuse(f"--port {args.port}: {error}")
+    with listener:
+        try:
+            if args.url:
+                from mtrl_judge_plugin.harness.relay import relay_to
+            room, about = relay_to(args.url) if args.url else _own(args.args)
+        except ImportError as error:
+            return _refuse(f'{error.name} is missing; pip install "mtrl-judge[serve]"')
+        except (EngineError, LedgerError, ValueError) as error:
+            return _refuse(str(error))
+        stops = _Stops()
+        door = Door(room, stops.stop, lambda: stops.begun, strict=args.strict)
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}/{door.token}"
+        found = environment(base, os.environ)
+        variables = {name: value for name, value in found.items() if name not in args.keep}
+        taken = sorted(name for name in variables if os.environ.get(name) and name not in _PROXIES)
+        if overridden := [name for name in taken if os.environ[name] != variables[name]]:
+            names = ", ".join(overridden)
+            _say(f"WARNING: for this run set to other values than you gave them: {names} (--keep NAME leaves one)")
+        _say(f"mtrl-judge run: {about} judges the tasks of {argv[0]}")
+        with _serving(door, listener), stops.by_signals():
+            status = stops.wait(argv, {**os.environ, **variables})
+    _say(door.summary(about, knows_forced=not args.url))
+    if stops.reason:
+        _say(f"mtrl-judge run: stopped: {stops.reason}")
+    if door.misled:
+        return _NOT_RUN
+    return _STRICT if args.strict and any(tally.failures for tally in door.tallies.values()) else status
+
+
+#: Clients would send requests to this machine through a proxy as well.
+_PROXIES = ("NO_PROXY", "no_proxy")
+
+
+def environment(base: str, present: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which the tasks of the installed lmms-eval find a judge at an address.
+
+    Args:
+        base: the address, without `/v1`.
+        present: the environment as it is. Keys that stand there are left: the door asks for none.
+    """
+    values = {"full url": f"{base}/v1/chat/completions", "base url": f"{base}/v1", "model": "mtrl_judge", "key": "none"}
+    switches = {"API_TYPE": "openai", "USE_LLM_JUDGE": "True"}
+    found: dict[str, str] = {}
+    for variables in census.judge_variables().values():
+        # Whom no address leads to us, no key shall lead away: it belongs to Gemini or Azure. HOST and PORT belong to
+        # every program, and the two tasks that read them (mme_sci) are broken in lmms-eval itself.
+        if not {"full url", "base url"} & set(variables.values()):
+            continue
+        for name, meaning in variables.items():
+            if meaning == "switch":
+                found[name] = switches[name]
+            elif meaning == "key":
+                found[name] = present.get(name) or values[meaning]
+            elif meaning in values:
+                # OPENAI_API_URL is complete to some tasks, and to others and the providers of llm_judge what
+                # /chat/completions is added to. The server answers POST on /v1 too: the base serves both.
+                found[name] = values["base url"] if found.get(name) == values["base url"] else values[meaning]
+    here = {name: ",".join(filter(None, (present.get(name), "127.0.0.1"))) for name in _PROXIES}
+    return {**found, **here, ADDRESS: base}
+
+
+def _own(arguments: str) -> tuple[Any, str]:
+    """(the server's application around a judge of our own, its name)."""
+    from mtrl_judge_plugin.server.app import create_app
+    from mtrl_judge_plugin.server.settings import Settings
+
+    check_arguments(arguments)
+    judge = load_judge(arguments)
+    where = f"; ledger: {judge.ledger.path}" if judge.ledger else ""
+    return create_app(judge, Settings(local=True, queue=_QUEUE, max_body=_MAX_BODY)), f"{judge.name}{where}"
+
+
+class _Stops:
+    """The command's process, and whatever may end it before its time."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._signals: list[int] = []
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._signals)
+
+    def stop(self, reason: str) -> None:
+        """End the command; for any thread. Only the first reason counts."""
+        if not self.reason:
+            self.reason = reason
+            self._signals.append(signal.SIGTERM)
+
+    @contextlib.contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """Pass signals to the command instead of dying of them."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(number, lambda number, _: self._signals.append(number)) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def wait(self, argv: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run the command to its end; returns its exit status.
+
+        The first signal goes to the command and its children, a second one or the end of the grace kills them: they are
+        a group of their own, so that none is left over.
+        """
+        process = subprocess.Popen(argv, env=dict(environment), start_new_session=True)
+        sent, since = 0, 0.0
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = process.wait(0.1)
+                break
+            if len(self._signals) > sent or (sent and time.monotonic() > since + _GRACE):
+                _kill(process.pid, self._signals[0] if not sent else signal.SIGKILL)
+                sent, since = sent + 1, time.monotonic()
+        if sent:
+            _kill(process.pid, signal.SIGKILL)
+            return 128 + self._signals[0]
+        return status if status >= 0 else 128 - status
+
+
+def _kill(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+@contextlib.contextmanager
+def _serving(app: Any, listener: socket.socket) -> Iterator[None]:
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", access_log=False, timeout_keep_alive=75, timeout_graceful_shutdown=2)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_GRACE)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _refuse(reason: str, status: int = _NOT_RUN) -> int:
+    _say(f"mtrl-judge run: {reason}")
+    return status

@@ -1,0 +1,294 @@
+"""`mtrl-judge run` as a command, around lmms-eval's own and around others; the verdicts are known beforehand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai_stub
+import pytest
+from served import COMMAND, command
+from test_stock_tasks import DUMMY, TASKS, benchmarks  # noqa: F401
+
+from mtrl_judge_plugin import cli
+from mtrl_judge_plugin.harness.census import judge_variables
+from mtrl_judge_plugin.harness.running import environment
+
+#: Read by each interpreter at its start: the stub, no network but the loopback, no waiting in the host's retry loops.
+SITE = """
+import socket, sys, time
+
+from mtrl_judge_plugin import engines
+
+engines.ENGINES["stub"] = "stub_engine:StubEngine"
+connect, sleep = socket.socket.connect, time.sleep
+
+
+def connect_here(self, address):
+    if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "localhost"):
+        print("NETWORK", address, file=sys.stderr, flush=True)
+        raise OSError("no network in this test")
+    connect(self, address)
+
+
+def nap(seconds):
+    caller = sys._getframe(1).f_code.co_filename
+    retries = "lmms_eval" in caller or "/openai/" in caller
+    sleep(min(seconds, 0.001) if retries else seconds)
+
+
+socket.socket.connect = connect_here
+time.sleep = nap
+"""
+#: Asks the judge what its arguments say, one question after the other.
+ASK = """
+import json, os, sys, urllib.error, urllib.request
+
+for text in sys.argv[1:]:
+    body = json.dumps({"model": "x", "messages": [{"role": "user", "content": text}]}).encode()
+    request = urllib.request.Request(os.environ["OPENAI_API_URL"], body, {"Content-Type": "application/json"})
+    try:
+        print(json.load(urllib.request.urlopen(request))["choices"][0]["message"]["content"])
+    except urllib.error.HTTPError as error:
+        print(error.code)
+sys.exit(7)
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished run: its status, what it said, and lmms-eval's results."""
+
+    status: int
+    out: str
+    errors: str
+    results: Mapping[str, Any]
+
+    def row(self, task: str) -> list[str]:
+        """judgments, cached, forced, failed, unreadable, unscored, tokens, seconds."""
+        (line,) = re.findall(rf"^{re.escape(task)}  +([0-9?].*)$", self.errors, re.MULTILINE)
+        return line.split()
+
+
+def argv(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", COMMAND, "run", *arguments]
+
+
+def environ(folder: Path, **more: str) -> dict[str, str]:
+    site = folder / "site"
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(SITE)
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    path = {"PYTHONPATH": os.pathsep.join([str(site), str(Path(__file__).parent)])}
+    unset = {name for variables in judge_variables().values() for name in variables}
+    inherited = {name: value for name, value in os.environ.items() if name not in unset}
+    rest = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return {**inherited, **path, **proxies, **rest, **more}
+
+
+def run(folder: Path, *arguments: str, cwd: Path | None = None, **more: str) -> Done:
+    done = subprocess.run(
+        argv(*arguments), cwd=cwd or folder, env=environ(folder, **more), capture_output=True, text=True, timeout=400
+    )
+    assert "NETWORK" not in done.stderr, done.stderr[-4000:]
+    results = [json.loads(path.read_text()) for path in (folder / "out").rglob("*_results.json")]
+    return Done(done.returncode, done.stdout, done.stderr, results[0] if results else {})
+
+
+def lmms_eval(folder: Path, tasks: str = TASKS, model: list[str] = DUMMY) -> list[str]:
+    program = str(Path(sys.executable).parent / "lmms-eval")
+    return ["--", program, *model, "--tasks", tasks, "--output_path", str(folder / "out")]
+
+
+def stub(**options: str) -> list[str]:
+    return ["--args", ",".join(["engine=stub", *(f"{name}={value}" for name, value in options.items())])]
+
+
+def wait_for(url: str) -> None:
+    """Until the server answers: it tells its address a moment before."""
+    for _ in range(100):
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(f"{url}/health")
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no answer from {url}")
+
+
+def check_metrics(done: Done) -> None:
+    """What the stub's verdicts imply; it reasons at length and misleadingly before each."""
+
+    def metric(task: str, name: str) -> float:
+        return float(done.results["results"][task][f"{name},none"])
+
+    assert metric("mmvet", "gpt_eval_score") == pytest.approx(100 * (0.7 + 0.2 + 0.7 + 0.2) / 4)
+    assert metric("k12", "llm_as_judge_eval") == pytest.approx(2 / 3)
+    for category, score in {"conv": 75.0, "detail": 33.3, "complex": 50.0, "all": 57.1}.items():
+        assert metric("llava_in_the_wild", f"gpt_eval_llava_{category}") == pytest.approx(score)
+
+
+def test_stock_tasks_are_judged_and_counted_by_task(benchmarks: Path, tmp_path: Path) -> None:  # noqa: F811
+    judge = stub(nonce="run", ledger=str(tmp_path / "ledger.sqlite"))
+    own = {"OPENAI_API_KEY": "of-the-user", "OPENAI_API_URL": "http://10.0.0.1/v1", "MODEL_VERSION": "gpt-4o"}
+    done = run(tmp_path, *judge, "--strict", *lmms_eval(tmp_path), cwd=benchmarks, **own)
+    assert done.status == 0, done.errors[-4000:]
+    check_metrics(done)
+    assert {task: done.row(task)[:6] for task in (*TASKS.split(","), "all")} == {
+        "mmvet": ["4", "0", "0", "0", "0", "0"],
+        "k12": ["3", "0", "0", "0", "0", "0"],
+        "llava_in_the_wild": ["4", "0", "0", "0", "0", "0"],
+        "all": ["11", "0", "0", "0", "0", "0"],
+    }
+    assert int(done.row("all")[6].replace(",", "")) > 11 * 100
+    assert "set to other values than you gave them: MODEL_VERSION, OPENAI_API_URL (--keep" in done.errors
+    assert f"ledger: {tmp_path / 'ledger.sqlite'}" in done.errors
+    assert "DO NOT READ" not in done.errors
+
+
+def test_a_failing_judge_is_never_silent(benchmarks: Path, tmp_path: Path) -> None:  # noqa: F811
+    done = run(tmp_path, *stub(style="error", ledger="none"), *lmms_eval(tmp_path), cwd=benchmarks)
+    assert done.status == 0, done.errors[-4000:]
+    assert done.row("all")[:6] == ["11", "0", "0", "11", "0", "11"], "questions, however often they were asked"
+    assert "k12: 3 WITHOUT A VERDICT, for example: the engine failed on this request: no such luck" in done.errors
+    assert "DO NOT READ THE SCORES OF k12, llava_in_the_wild, mmvet." in done.errors
+
+
+def test_strict_ends_the_command_at_the_first(benchmarks: Path, tmp_path: Path) -> None:  # noqa: F811
+    judge = stub(style="error", ledger="none")
+    done = run(tmp_path, "--strict", *judge, *lmms_eval(tmp_path, "mmvet"), cwd=benchmarks)
+    assert done.status == 3, done.errors[-4000:]
+    assert done.results == {}
+    assert "DO NOT READ THE SCORES OF mmvet." in done.errors
+    assert "stopped: a judgment of mmvet has no verdict (--strict): the engine failed" in done.errors
+
+
+def test_a_server_that_runs_is_used(benchmarks: Path, tmp_path: Path) -> None:  # noqa: F811
+    with command("--api-key", "sesame", engine="nonce=reused") as (_, url):
+        wait_for(url)
+        arguments = ["--url", f"{url}/v1", *lmms_eval(tmp_path, "k12,mmvet")]
+        done = run(tmp_path, *arguments, cwd=benchmarks, MTRL_JUDGE_API_KEY="sesame")
+        assert done.status == 0, done.errors[-4000:]
+        assert done.results["results"]["k12"]["llm_as_judge_eval,none"] == pytest.approx(2 / 3)
+        assert done.row("k12")[:6] == ["3", "0", "?", "0", "0", "0"]
+        assert done.row("mmvet")[:6] == ["4", "0", "?", "0", "0", "0"]
+        refused = run(tmp_path, *arguments, MTRL_JUDGE_API_KEY="no")
+        assert refused.status == 2
+        assert "MTRL_JUDGE_API_KEY" in refused.errors
+
+
+def test_a_model_under_test_that_would_be_the_judge_ends_the_run(benchmarks: Path, tmp_path: Path) -> None:  # noqa: F811
+    model = ["--model", "openai", "--model_args", "model_version=gpt-4o"]
+    done = run(tmp_path, *stub(ledger="none"), *lmms_eval(tmp_path, "k12", model), cwd=benchmarks)
+    assert done.status == 2, done.errors[-4000:]
+    assert done.results == {}
+    assert "Is it the model under test that asks" in done.errors
+
+
+def test_any_command_is_served_and_its_status_is_kept(tmp_path: Path) -> None:
+    judge = stub(nonce="any", ledger=str(tmp_path / "ledger.sqlite"))
+    number = "Reply with only a number from 1 to 5."
+    questions = ["[[reply:b]]", "[[reply:b]]", f"{number} [[reply:nine]]", f"{number} [[reply:nine]]"]
+    done = run(tmp_path, *judge, "--", sys.executable, "-c", ASK, *questions)
+    assert done.status == 7
+    assert done.out.split() == ["b", "b", "422", "422"]
+    assert done.row("(tasks not told apart)")[:6] == ["3", "1", "0", "0", "1", "1"]
+    assert "1 WITHOUT A VERDICT" in done.errors
+    strict = run(tmp_path, *judge, "--strict", "--", sys.executable, "-c", ASK, *questions)
+    assert strict.status == 3
+    silent = run(tmp_path, *judge, "--", sys.executable, "-c", ASK)
+    assert silent.status == 7
+    assert "WAS NOT ASKED ONCE" in silent.errors
+
+
+def test_variables_that_are_kept(tmp_path: Path) -> None:
+    show = "import os; print(*(os.environ.get(n) for n in ('API_TYPE', 'USE_LLM_JUDGE', 'OPENAI_API_KEY', 'NO_PROXY')))"
+    arguments = [*stub(ledger="none"), "--keep", "USE_LLM_JUDGE", "--", sys.executable, "-c", show]
+    done = run(tmp_path, *arguments, OPENAI_API_KEY="of-the-user", NO_PROXY="example.org")
+    assert done.status == 0
+    assert done.out.split() == ["openai", "None", "of-the-user", "example.org,127.0.0.1"]
+    assert "WARNING" not in done.errors
+
+
+def test_every_folder_with_an_address_finds_the_judge() -> None:
+    found = environment("http://127.0.0.1:1/token", {})
+    for folder, variables in judge_variables().items():
+        for name, meaning in variables.items():
+            if meaning in ("full url", "base url"):
+                assert found[name].startswith("http://127.0.0.1:1/token/v1"), folder
+    assert found["OPENAI_API_URL"] == "http://127.0.0.1:1/token/v1"
+    assert found["MEGABENCH_OPEN_API_URL"] == "http://127.0.0.1:1/token/v1/chat/completions"
+    assert not {"HOST", "PORT", "GOOGLE_API_KEY", "AZURE_ENDPOINT"} & found.keys()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "stubborn", "status"),
+    [(signal.SIGINT, False, 130), (signal.SIGTERM, False, 143), (signal.SIGINT, True, 130)],
+)
+def test_a_signal_leaves_no_process_over(tmp_path: Path, number: int, stubborn: bool, status: int) -> None:
+    child = (
+        "import os, signal, subprocess, sys, time\n"
+        f"stubborn = {stubborn}\n"
+        "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM) if stubborn]\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(os.getpid(), other.pid, os.environ['OPENAI_API_URL'], flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    arguments = argv(*stub(ledger="none"), "--", sys.executable, "-c", child)
+    process = subprocess.Popen(
+        arguments, env=environ(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    first, second, url = process.stdout.readline().split()
+    process.send_signal(number)
+    if stubborn:
+        time.sleep(1)
+        assert process.poll() is None
+        assert alive(int(first))
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == status, errors
+    assert not alive(int(first))
+    assert not alive(int(second))
+    assert "WAS NOT ASKED ONCE" in errors
+    port = int(url.split(":")[2].partition("/")[0])
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_what_cannot_run_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def says(status: int, *arguments: str) -> str:
+        assert cli.main(["run", *arguments]) == status
+        return capsys.readouterr().err
+
+    assert "no command" in says(2)
+    assert "no-such-program: there is no such command" in says(127, "--", "no-such-program", "--tasks", "mmvet")
+    assert "did you mean pretrained?" in says(2, "--args", "pretraind=x", "--", "true")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"--port {port}: " in says(2, "--port", port, "--", "true")
+    assert "want http://HOST:PORT" in says(2, "--url", "gpu-node:8900", "--", "true")
+    assert "no server answers there" in says(2, "--url", f"http://127.0.0.1:{port}", "--", "true")
+
+
+def test_a_server_of_another_kind_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with openai_stub.serve() as other:
+        assert cli.main(["run", "--url", other.base_url, "--", "true"]) == 2
+    assert "engine=endpoint,base_url=" in capsys.readouterr().err
