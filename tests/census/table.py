@@ -24,6 +24,8 @@ is another matter. The page is made by `python -m census.run`, in `tests/`, from
 
 ## How a benchmark finds the judge
 
+`mtrl-judge run -- lmms-eval ...` sets everything in the column "set" by itself. By hand:
+
 | route | what to do |
 |---|---|
 | `llm_judge`, `OpenAIVerifier` | `API_TYPE=mtrl_judge`: the judge runs in the same process |
