@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mtrl_judge_plugin.engines import Completion, Conversation, Engine, Sampling, Scores
+from mtrl_judge_plugin.engines import Completion, Conversation, Engine, Sampling, Scores, reply_tokens
 from mtrl_judge_plugin.ledger import Entry
-from mtrl_judge_plugin.verdict import format_reply, parse, reasoning_of, visible
+from mtrl_judge_plugin.verdict import format_reply, parse, reasoning_of, visible, visible_span
 
 #: Room for a verdict in our own format; verdicts are a word, a letter or a number.
 ANSWER_TOKENS = 32
@@ -141,9 +141,13 @@ def _force(engine: Engine, cut: Sequence[_Cut], sampling: Sampling, read: Readin
     asked = replace(sampling, stop=(*sampling.stop, "</answer>"))
     for question, completion, seconds in _generate(engine, questions, conversations, asked):
         first, earlier = before[question.key]
+        behind = completion.text.partition("</answer>")[0]
+        said = behind.strip()
+        at = len(behind) - len(behind.lstrip())
         whole = replace(
             completion,
-            text=f"{heads[question.key]}{completion.text.partition('</answer>')[0].strip()}</answer>",
+            text=f"{heads[question.key]}{said}</answer>",
+            logprobs=reply_tokens.part(completion.logprobs, completion.text, at, at + len(said)),
             completion_tokens=first.completion_tokens + completion.completion_tokens,
         )
         entry = _entry(engine, question, whole, earlier + seconds, read)
@@ -160,18 +164,28 @@ def _generate(
 
 
 def _entry(engine: Engine, question: Question, completion: Completion, seconds: float, read: Reading) -> Entry:
+    verdict = read(completion, question) if completion.error is None else None
     return Entry(
         question.key,
         model_name(engine),
         question.prompt,
         reply=completion.text,
         reasoning=reasoning_of(completion.text),
-        verdict=read(completion, question) if completion.error is None else None,
+        verdict=verdict,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         seconds=seconds,
         error=completion.error,
+        logprobs=_answers_tokens(completion, verdict),
     )
+
+
+def _answers_tokens(completion: Completion, verdict: str | None) -> tuple[tuple[str, float], ...] | None:
+    """The tokens of the answer alone, where the visible part begins with it as it was generated."""
+    start, _ = visible_span(completion.text)
+    if not verdict or not completion.text.startswith(verdict, start):
+        return None
+    return reply_tokens.part(completion.logprobs, completion.text, start, start + len(verdict))
 
 
 def _continued(question: Question, text: str) -> Conversation:

@@ -40,6 +40,9 @@ class Reply:
         prompt_tokens, completion_tokens: as the engine counted them; 0 where it was cached.
         raw: the whole reply.
         error: why there is no text, or None.
+        logprobs: (text, log-probability) of the tokens of `text`, which they are when joined; see `Completion`. None
+            where they were not asked for by `sampling.logprobs`, where the engine has none, and where `text` is not a
+            run of whole tokens. Never any of the reasoning.
     """
 
     text: str
@@ -50,6 +53,7 @@ class Reply:
     completion_tokens: int = 0
     raw: str = ""
     error: str | None = None
+    logprobs: Sequence[tuple[str, float]] | None = None
 
 
 class Judge:
@@ -244,7 +248,8 @@ class Judge:
             "mode": self.verdict if choices else "reply",
             "prompt": prompt,
             "choices": list(choices) if self.verdict == "direct" else [],
-            "sampling": asdict(sampling),
+            # Keys from before there were log-probabilities stay what they were.
+            "sampling": {name: value for name, value in asdict(sampling).items() if name != "logprobs" or value},
             "answer_tokens": answer_tokens,
             "draw": draw,
         }
@@ -261,4 +266,6 @@ def _verdict(entry: Entry, choices: Sequence[str], lenient: bool) -> Verdict:
 
 def _reply(entry: Entry, cached: bool) -> Reply:
     used = (0, 0) if cached else (entry.prompt_tokens, entry.completion_tokens)
-    return Reply(entry.verdict or "", entry.reasoning, entry.forced, cached, *used, entry.reply, entry.error)
+    return Reply(
+        entry.verdict or "", entry.reasoning, entry.forced, cached, *used, entry.reply, entry.error, entry.logprobs
+    )

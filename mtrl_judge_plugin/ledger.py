@@ -33,6 +33,7 @@ class Entry:
         prompt_tokens, completion_tokens: as the engine counted them.
         seconds: from asking the engine to having the reply (wall clock; shared by a batch).
         error: why it failed, or None. Entries with an error are a log only: a rerun tries them again.
+        logprobs: (text, log-probability) of the verdict's tokens, as they were generated, or None.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Entry:
     completion_tokens: int = 0
     seconds: float = 0.0
     error: str | None = None
+    logprobs: Sequence[tuple[str, float]] | None = None
 
 
 _COLUMNS = [field.name for field in fields(Entry)]
@@ -55,7 +57,8 @@ CREATE TABLE IF NOT EXISTS judgments (
     key TEXT PRIMARY KEY, model TEXT, prompt TEXT, reply TEXT, reasoning TEXT, verdict TEXT, forced INTEGER,
     probabilities TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, seconds REAL, error TEXT,
     times INTEGER NOT NULL DEFAULT 1,  -- how often the engine judged it: 1, unless a failed one was tried again
-    written REAL                       -- seconds since 1970
+    written REAL,                      -- seconds since 1970
+    logprobs TEXT                      -- [[token, log-probability], ...] of the verdict
 )"""
 _UPSERT = (
     f"INSERT INTO judgments ({', '.join(_COLUMNS)}, written) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) "
@@ -92,6 +95,7 @@ class Ledger:
             with self._connection() as connection:
                 connection.execute(_SCHEMA)
                 connection.execute("SELECT times FROM judgments LIMIT 1")
+                _add_logprobs(connection)
         except (OSError, sqlite3.Error) as error:
             raise LedgerError(
                 f"ledger={self.path}: {error}; give another file, or ledger=none to keep no record"
@@ -130,9 +134,21 @@ class Ledger:
         return connection
 
 
+def _add_logprobs(connection: sqlite3.Connection) -> None:
+    """A ledger of an earlier version has no such column; its judgments have none."""
+    if any(row[1] == "logprobs" for row in connection.execute("PRAGMA table_info(judgments)")):
+        return
+    try:
+        connection.execute("ALTER TABLE judgments ADD COLUMN logprobs TEXT")
+    except sqlite3.OperationalError as error:
+        if "duplicate column" not in str(error):  # another process was faster
+            raise
+
+
 def _row(entry: Entry) -> tuple[Any, ...]:
     values = asdict(entry)
-    values["probabilities"] = json.dumps(entry.probabilities) if entry.probabilities is not None else None
+    for name in ("probabilities", "logprobs"):
+        values[name] = json.dumps(values[name]) if values[name] is not None else None
     # Half a surrogate pair, as a server may send it, is no text that SQLite can store.
     values = {
         name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
@@ -145,4 +161,6 @@ def _entry(row: Sequence[Any]) -> Entry:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["forced"] = bool(values["forced"])
     values["probabilities"] = json.loads(values["probabilities"]) if values["probabilities"] else None
+    if values["logprobs"]:
+        values["logprobs"] = tuple((text, logprob) for text, logprob in json.loads(values["logprobs"]))
     return Entry(**values)

@@ -20,7 +20,7 @@ _JUDGE_OPTIONS: dict[str, Any] = {
     "votes": int,
     "ledger": str | None,
 }
-_SAMPLING_OPTIONS = {name: kind for name, kind in get_type_hints(Sampling).items() if name != "stop"}
+_SAMPLING_OPTIONS = {name: kind for name, kind in get_type_hints(Sampling).items() if name not in ("stop", "logprobs")}
 #: The embedded judge reasons in under 100 tokens; more room would only let it ramble on prompts it does not know.
 _TINY_REASONING = 192
 #: Of votes, where no temperature is given: the model's own distribution.

@@ -99,16 +99,32 @@ def visible(reply: str) -> str:
     >>> visible("<think>2 or 3? </think><answer>2</answer>"), visible("<think>hm</think> 7"), visible("yes")
     ('2', '7', 'yes')
     """
-    head, closed, tail = reply.rpartition("</think>")
-    if closed and not tail.strip():  # closed once more behind the answer, or nothing behind the reasoning
-        _, closed, tail = head.rpartition("</think>")
-        if not closed:
-            return ""
-    before, reopened, inside = tail.partition("<think>")
-    if reopened and not inside.rstrip().endswith("</answer>"):
-        tail = before
-    _, opened, answer = tail.rpartition("<answer>")
-    return (answer.partition("</answer>")[0] if opened else tail).strip()
+    start, end = visible_span(reply)
+    return reply[start:end]
+
+
+def visible_span(reply: str) -> tuple[int, int]:
+    """Where the visible part of a free-form reply begins and ends; see `visible`."""
+    end = len(reply)
+    closed = reply.rfind("</think>")
+    if closed >= 0 and not reply[closed + len("</think>") :].strip():
+        # Closed once more behind the answer, or nothing behind the reasoning.
+        end = closed
+        closed = reply.rfind("</think>", 0, end)
+        if closed < 0:
+            return 0, 0
+    start = closed + len("</think>") if closed >= 0 else 0
+    reopened = reply.find("<think>", start, end)
+    if reopened >= 0 and not reply[reopened + len("<think>") : end].rstrip().endswith("</answer>"):
+        end = reopened
+    opened = reply.rfind("<answer>", start, end)
+    if opened >= 0:
+        start = opened + len("<answer>")
+        closing = reply.find("</answer>", start, end)
+        end = closing if closing >= 0 else end
+    text = reply[start:end]
+    start += len(text) - len(text.lstrip())
+    return start, start + len(text.strip())
 
 
 def reasoning_of(reply: str) -> str:

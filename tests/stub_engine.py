@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mtrl_judge_plugin import images
@@ -32,6 +33,7 @@ class StubEngine:
             conversation fails), "crash" (the whole batch raises).
         nonce: makes the identity, and with it the ledger's keys, its own.
         seconds: how long a batch takes.
+        tokens: it has log-probabilities: tags, words and white space are its tokens, each a bit less likely.
     """
 
     #: All batch sizes and conversations of the process, by nonce.
@@ -39,10 +41,11 @@ class StubEngine:
     asked: dict[str, list[Conversation]] = {}
     samplings: dict[str, list[Sampling]] = {}
 
-    def __init__(self, style: str = "tags", nonce: Any = None, seconds: float = 0.0) -> None:
+    def __init__(self, style: str = "tags", nonce: Any = None, seconds: float = 0.0, tokens: bool = False) -> None:
         self.style = style
         self.nonce = str(nonce or uuid.uuid4())
         self.seconds = seconds
+        self.tokens = tokens
         self.identity = {"kind": "stub", "model": "stub", "style": style, "nonce": self.nonce}
         self._busy = threading.Lock()
         for log in (self.batches, self.asked, self.samplings):
@@ -58,7 +61,10 @@ class StubEngine:
             if self.style == "crash":
                 raise RuntimeError("the engine is on fire")
             for number, conversation in reversed(list(enumerate(conversations))):
-                yield number, self._complete(conversation)
+                completion = self._complete(conversation)
+                if self.tokens and sampling.logprobs:
+                    completion = replace(completion, logprobs=tokens_of(completion.text))
+                yield number, completion
         finally:
             self._busy.release()
 
@@ -91,6 +97,11 @@ class StubEngine:
             "cut": (f"<think>{REASONING}", False),
         }[self.style]
         return Completion(text, finished, 10, len(text.split()))
+
+
+def tokens_of(text: str) -> tuple[tuple[str, float], ...]:
+    """The stub's tokens of a text."""
+    return tuple((token, -number / 8) for number, token in enumerate(re.findall(r"</?\w+>|\s+|[^\s<]+|<", text)))
 
 
 def verdict_of(conversation: Conversation) -> str:

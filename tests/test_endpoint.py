@@ -1,11 +1,12 @@
 import base64
 import io
+import json
 import time
 from email.utils import formatdate
 
 import openai_stub
 import pytest
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from openai_stub import completion, failure, reply
 from PIL import Image
 
@@ -59,6 +60,85 @@ def one(engine, conversation=None, **sampling):
 def sample(number=0, **fields):
     given = {"id": str(number), "task": "t", "form": "pointwise", "question": f"Is {number} even?"}
     return Sample(**{**given, "choices": ("yes", "no"), **fields})
+
+
+# Log-probabilities
+
+
+def with_logprobs(listed, content, **extra):
+    """An answer whose choice lists these (bytes, log-probability) pairs."""
+    answer = completion(content, **extra)
+    answer["choices"][0]["logprobs"] = {
+        "content": [
+            {"token": repr(piece), "logprob": logprob, "bytes": list(piece), "top_logprobs": []}
+            for piece, logprob in listed
+        ],
+        "refusal": None,
+    }
+    text = json.dumps(answer)  # infinite numbers included
+    return lambda body: Response(text, media_type="application/json")
+
+
+ANSWER = [(b"8", -0.5), (b" 6", -0.25)]
+
+
+@pytest.mark.parametrize(
+    ("content", "extra", "listed", "expected"),
+    [
+        ("8 6", {}, ANSWER, (("8", -0.5), (" 6", -0.25))),
+        ("8 6", {}, [*ANSWER, (b"<|im_end|>", 0.0)], (("8", -0.5), (" 6", -0.25))),
+        ("8 6", {"reasoning": "8 6?"}, ANSWER, (("8", -0.5), (" 6", -0.25))),
+        # A server that parts the reasoning off, and lists its tokens all the same.
+        ("8 6", {"reasoning": "8 6?"}, [(b"8 6?", -1.0), (b"</think>", 0.0), *ANSWER], (("8", -0.5), (" 6", -0.25))),
+        ("8 6", {}, [(b"9", -0.5)], None),
+        ("\u00e9", {}, [(b"\xc3", -1.0), (b"\xa9", -0.5)], (("", -1.0), ("\u00e9", -0.5))),
+        ("8 6", {}, [(b"8 6", float("-inf"))], None),
+        ("", {}, ANSWER, None),
+        ("8 6", {}, [], None),
+    ],
+)
+def test_logprobs_are_those_of_the_content(stub, engine, content, extra, listed, expected):
+    stub.handler = with_logprobs(listed, content, **extra)
+    found = one(engine, logprobs=True)
+    assert found.logprobs == expected
+    assert stub.bodies[0]["logprobs"] is True
+    assert Judge(engine).reply([user("hi")], sampling=Sampling(logprobs=True))[0].logprobs == expected
+
+
+def test_logprobs_are_asked_for_only_where_they_are_wanted(stub, engine):
+    assert one(engine).logprobs is None
+    assert "logprobs" not in stub.bodies[0]
+
+
+@pytest.mark.parametrize("listed", ["yes", {"tokens": ["a"]}, {"content": [1]}, {"content": [{"token": "hello"}]}])
+def test_logprobs_of_an_unknown_form_are_none(stub, engine, listed):
+    answer = completion("hello")
+    answer["choices"][0]["logprobs"] = listed
+    stub.handler = lambda body: answer
+    result = one(engine, logprobs=True)
+    assert (result.text, result.logprobs, result.error) == ("hello", None, None)
+
+
+def test_a_server_that_refuses_logprobs_is_asked_without(stub, engine):
+    def picky(body):
+        return failure(403, "You are not allowed to request logprobs") if "logprobs" in body else completion("x")
+
+    stub.handler = picky
+    for _ in range(2):
+        result = one(engine, logprobs=True)
+        assert (result.text, result.logprobs, result.error) == ("x", None, None)
+    assert len(stub.bodies) == 3, "refused once only"
+
+
+def test_a_forced_answer_has_logprobs(stub, engine):
+    def cut(body):
+        if said(body) == "hi":
+            return completion("<think>8 6 8", finish_reason="length")
+        return with_logprobs([(b"\n", -1.0), *ANSWER], "\n8 6")(body)
+
+    stub.handler = cut
+    reply = Judge(engine).reply([user("hi")], sampling=Sampling(logprobs=True))[0]
+    assert (reply.text, reply.forced, reply.logprobs) == ("8 6", True, (("8", -0.5), (" 6", -0.25)))
 
 
 # Requests

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoProcessor
 
 from mtrl_judge_plugin import images, load_judge
-from mtrl_judge_plugin.engines import EngineError, checkpoint
+from mtrl_judge_plugin.engines import EngineError, checkpoint, reply_tokens
 from mtrl_judge_plugin.engines.checkpoint import fingerprint
 from mtrl_judge_plugin.engines.prompt_logprobs import choice_logprobs, common_prefix
 from mtrl_judge_plugin.engines.rendering import Renderer
@@ -119,6 +119,25 @@ def processor(tmp_path_factory):
 
 def user(*content):
     return [{"role": "user", "content": list(content)}]
+
+
+def test_the_texts_of_tokens_make_up_the_reply():
+    words = ["<s>", "\u00e9".encode()[:1], "\u00e9".encode()[1:], b" a", b"bc", b"\xf0\x9f"]
+
+    def decode(ids):
+        return b"".join(words[token] for token in ids if token).decode("utf-8", "replace")
+
+    def texts(ids, text):
+        found = reply_tokens.from_ids(decode, ids, [-1.0] * len(ids), text)
+        return found if found is None else [token for token, _ in found]
+
+    assert texts([1, 2, 3, 4], "\u00e9 abc") == ["", "\u00e9", " a", "bc"]
+    assert texts([3, 0, 4, 0], " abc") == [" a", "", "bc"], "special tokens have no text; what follows the end is left"
+    assert texts([3, 4, 4], " abc") == [" a", "bc"], "a stop string behind it"
+    assert texts([3, 4], " ab") == [" a"], "one within a token"
+    assert texts([3, 5], " a\ufffd") == [" a", "\ufffd"]
+    assert texts([3, 5], " a") == [" a"]
+    assert texts([3, 4], " xbc") is None
 
 
 def test_pictures_come_in_order_and_shrunk(processor):

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,62 @@ def test_stop_strings_end_a_reply_and_are_not_part_of_it(engine):
     completion = next(engine.generate([conversation], Sampling(max_new_tokens=12, stop=(stop,))))[1]
     assert completion.text == whole[: whole.index(stop)]
     assert completion.finished
+
+
+def teacher_forced(judge, conversation, ids):
+    """Log-probabilities of these ids behind the prompt, by one forward pass of the bare model."""
+    rendered = judge._renderer.render(conversation)
+    media = {"images": [rendered.images]} if rendered.images else {}
+    inputs = judge.processor(text=[rendered.text], return_tensors="pt", **media)
+    start = inputs["input_ids"].shape[1]
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([ids])], dim=1)
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    if "mm_token_type_ids" in inputs:
+        text = torch.zeros(1, len(ids), dtype=inputs["mm_token_type_ids"].dtype)
+        inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], text], dim=1)
+    with torch.no_grad():
+        logprobs = judge.model(**inputs).logits[0].log_softmax(-1)
+    return [logprobs[start + number - 1, token].item() for number, token in enumerate(ids)]
+
+
+@pytest.mark.parametrize("sampling", [Sampling(48), Sampling(48, temperature=1.5, top_p=0.9, seed=1)])
+def test_logprobs_are_those_of_a_forward_pass_whatever_the_sampling(sampling):
+    judge = HFEngine(str(tiny.JUDGE), batch=8)
+    asked = [prompts.messages(sample) for task in TASKS for sample in load("test", task)[:3]]
+    plain = in_order(judge.generate(asked, sampling))
+    completions = in_order(judge.generate(asked, replace(sampling, logprobs=True)))
+    assert [replace(completion, logprobs=None) for completion in completions] == plain, "looking on changes nothing"
+    for conversation, completion in zip(asked, completions, strict=True):
+        pieces = [text for text, _ in completion.logprobs]
+        assert "".join(pieces) == completion.text
+        ids = [judge.tokenizer.convert_tokens_to_ids(piece) for piece in map(spelled, pieces)]
+        expected = teacher_forced(judge, conversation, ids)
+        assert [logprob for _, logprob in completion.logprobs] == pytest.approx(expected, abs=1e-4)
+
+
+def spelled(piece):
+    """A token's text as byte-level vocabularies write it."""
+    return piece.replace(" ", "\u0120").replace("\n", "\u010a")
+
+
+def test_logprobs_end_where_the_reply_does(engine):
+    conversation = conversations()[4]
+    whole = next(engine.generate([conversation], Sampling(12, logprobs=True)))[1]
+    stop = whole.text[3:6]
+    completion = next(engine.generate([conversation], Sampling(12, stop=(stop,), logprobs=True)))[1]
+    assert "".join(text for text, _ in completion.logprobs) == completion.text
+    assert completion.logprobs
+    for (text, logprob), (same, expected) in zip(completion.logprobs, whole.logprobs, strict=False):
+        assert (text, logprob) == (same, pytest.approx(expected))
+
+
+def test_a_forced_answers_logprobs_are_its_own():
+    judge = load_judge(ledger="none", max_new_tokens=2)
+    asked = [prompts.messages(sample) for sample in load("test", "alignment")[:3]]
+    for reply in judge.reply(asked, max_tokens=4, sampling=Sampling(2, logprobs=True)):
+        assert reply.forced
+        assert "".join(text for text, _ in reply.logprobs) == reply.text
+        assert all(logprob <= 0 for _, logprob in reply.logprobs)
 
 
 def test_sampling_follows_its_seed_and_repeats_differ(engine):

@@ -162,6 +162,48 @@ def test_the_ledger_answers_what_it_has_seen_and_only_that(tmp_path):
     assert len(prompt[0]["content"][0]["image"]) == 64, "an image is stored as its digest"
 
 
+def test_logprobs_change_a_questions_key_only_where_they_are_asked_for(tmp_path):
+    """The first two keys were written before there were log-probabilities: old ledgers stay of use."""
+    ledger, sampling = Ledger(tmp_path / "ledger.sqlite"), Sampling(8, temperature=0.5, seed=3)
+    judge = Judge(Scripted(), ledger=ledger)
+    judge.judge([sample(1)])
+    for asked in (sampling, dataclasses.replace(sampling, logprobs=True)):
+        judge.reply([PROMPT], sampling=asked)
+    with sqlite3.connect(ledger.path) as connection:
+        keys = [key for (key,) in connection.execute("SELECT key FROM judgments ORDER BY rowid")]
+    assert keys[:2] == [
+        "5c2f0c1c811c7507df50357858767ebedd0ead8f77df2d3757d7fd12207e1ceb",
+        "b90402b906ed5f7ea6d28296ac0d76dff0202dadb863b5b38d119cb6e076a097",
+    ]
+    assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text", "expected"),
+    [
+        (["<think>", "7", "</think>", "<answer>", "7", "</answer>"], "7", ["7"]),
+        (["<think>", "7", "</think>", "\n\n", "7", " is"], "7 is", ["7", " is"]),
+        (["<think>7</think><answer>", " 7", "\n", "</answer>", "<answer", ">"], "", None),
+        (["<think>", "7", "</think>", "<answer>", " 7", "\n", "</answer>", " I said 7"], "7", ["7"]),
+        (["<think>", "7", "</think><answer>7", "</answer>"], "7", None),
+        (
+            ["<think>", "7</think><answer>", "", "", "\u00e9", "", "\u00e8", "</answer>"],
+            "\u00e9\u00e8",
+            ["", "", "\u00e9", "", "\u00e8"],
+        ),
+        (["one", " two", " three", " four"], "one two three", ["one", " two", " three"]),
+        (["o", "ne two threefour"], "one two threefour", ["o", "ne two threefour"]),
+    ],
+)
+def test_logprobs_of_a_reply_are_those_of_its_visible_tokens(tokens, text, expected):
+    logprobs = tuple((token, -number / 10) for number, token in enumerate(tokens))
+    engine = Scripted(lambda _: Completion("".join(tokens), logprobs=logprobs))
+    reply = Judge(engine).reply([PROMPT], max_tokens=3, sampling=Sampling(logprobs=True))[0]
+    assert reply.text == text
+    assert expected == (None if reply.logprobs is None else [token for token, _ in reply.logprobs])
+    assert {logprob for _, logprob in reply.logprobs or ()} <= {logprob for _, logprob in logprobs}
+
+
 def test_sampled_repeats_are_different_draws_and_greedy_ones_are_one(tmp_path):
     engine = Scripted()
     ledger = Ledger(tmp_path / "ledger.sqlite")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mtrl_judge_plugin.ledger import Entry, Ledger, LedgerError
+from mtrl_judge_plugin.ledger import Entry, Ledger, LedgerError, _add_logprobs
 
 
 def entries(start, stop, **changes):
@@ -21,6 +21,40 @@ def test_half_a_surrogate_pair_is_stored_as_well_as_it_can_be(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.put([Entry("k", "m", "p", reply="a\ud83d b")])
     assert ledger.get(["k"])["k"].reply == "a? b"
+
+
+def test_a_ledger_of_an_earlier_version_opens_and_learns_of_logprobs(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE judgments (key TEXT PRIMARY KEY, model TEXT, prompt TEXT, reply TEXT, reasoning TEXT, "
+            "verdict TEXT, forced INTEGER, probabilities TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, "
+            "seconds REAL, error TEXT, times INTEGER NOT NULL DEFAULT 1, written REAL)"
+        )
+        connection.execute(
+            "INSERT INTO judgments VALUES ('old', 'm', 'p', 'r', '', 'r', 0, NULL, 1, 2, 0.5, NULL, 1, 0)"
+        )
+    old = Entry("old", "m", "p", reply="r", verdict="r", prompt_tokens=1, completion_tokens=2, seconds=0.5)
+    new = Entry("new", "m", "p", reply="é", verdict="é", logprobs=(("", -0.5), ("é", 0.0)))
+    Ledger(path).put([new])
+    assert Ledger(path).get(["old", "new"]) == {"old": old, "new": new}
+
+
+def test_two_processes_may_open_a_ledger_of_an_earlier_version_at_once(tmp_path):
+    class Late:
+        """A connection that saw the table before another process added the column."""
+
+        def execute(self, query):
+            return [] if query.startswith("PRAGMA") else connection.execute(query)
+
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        connection.execute("CREATE TABLE judgments (key TEXT PRIMARY KEY)")
+        for _ in range(2):
+            _add_logprobs(Late())
+        assert [row[1] for row in connection.execute("PRAGMA table_info(judgments)")] == ["key", "logprobs"]
+        connection.execute("DROP TABLE judgments")
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            _add_logprobs(Late())
 
 
 def test_failures_are_a_log_only_and_a_second_try_replaces_them(tmp_path):

@@ -19,7 +19,8 @@ from PIL import Image
 from served import Server, command, serving
 from stub_engine import REASONING, StubEngine
 
-from mtrl_judge_plugin import cli, engines
+from mtrl_judge_plugin import cli, engines, images, load_judge, prompts
+from mtrl_judge_plugin.benchmarks import embedded
 
 
 @pytest.fixture(autouse=True)
@@ -148,11 +149,98 @@ def test_stop_cuts_the_reply_and_not_the_reasoning(server: Server) -> None:
     assert server.say("[[reply:8 6]]", stop="nowhere") == "8 6"
 
 
-def test_logprobs_are_null(server: Server) -> None:
+def test_logprobs_are_null_where_the_engine_has_none(server: Server) -> None:
     reply = client(server).chat.completions.create(
         model="m", messages=user("[[reply:1]]"), logprobs=True, top_logprobs=5
     )
     assert reply.choices[0].logprobs is None
+
+
+def tokens_of(choice: Any) -> str:
+    """The content that the tokens of a choice make up, each a proper one."""
+    assert choice.logprobs.refusal is None
+    for token in choice.logprobs.content:
+        assert token.logprob <= 0
+        assert bytes(token.bytes).decode() == token.token
+        assert token.top_logprobs == []
+    return "".join(token.token for token in choice.logprobs.content)
+
+
+@pytest.mark.parametrize("style", ["tags", "think", "plain", "cut"])
+def test_logprobs_are_those_of_the_contents_tokens(style: str) -> None:
+    with serving(style=style, tokens=True) as server:
+        ask = client(server).chat.completions.create
+        (choice,) = ask(model="m", messages=user("[[reply:8 6]]"), logprobs=True, top_logprobs=5).choices
+        assert tokens_of(choice) == choice.message.content == "8 6"
+        assert [token.token for token in choice.logprobs.content] == ["8", " ", "6"]
+        assert ask(model="m", messages=user("[[reply:8 6]]")).choices[0].logprobs is None, "not asked for"
+        drawn = ask(model="m", messages=user("[[reply:9 5]]"), logprobs=True, n=3, temperature=1).choices
+        assert [tokens_of(choice) for choice in drawn] == ["9 5"] * 3
+        short = ask(model="m", messages=user("[[reply:one two three]]"), logprobs=True, max_tokens=2).choices[0]
+        assert tokens_of(short) == short.message.content == "one two"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "content", "listed"),
+    [
+        ("[[reply:8 6\nsince]]", "8 6", True),  # ends at a stop word, between two tokens
+        ("[[reply:8 6x\nsince]]", "8 6", False),  # within one
+        ('Answer only "A" or "none". [[reply:none , since both]]', "none", True),  # a run of the reply's tokens
+        ('Answer only "A" or "none". [[reply:**none**]]', "none", False),  # part of a token
+        ('Answer only "A" or "none". [[reply:None]]', "none", False),  # spelled as it was not generated
+        ('Answer only "A" or "none". [[reply:none . none of them is]]', "none", False),  # which of the two?
+        ('Answer only "A" or "none". [[reply:B]][[repair:none]]', "none", True),  # generated at the second try
+    ],
+)
+def test_logprobs_are_null_where_the_content_is_not_what_was_generated(prompt: str, content: str, listed: bool) -> None:
+    with serving(tokens=True) as server:
+        (choice,) = (
+            client(server)
+            .chat.completions.create(model="m", messages=user(prompt), logprobs=True, stop=["\n", "x"])
+            .choices
+        )
+        assert choice.message.content == content
+        assert (choice.logprobs is not None) is listed
+        if listed:
+            assert tokens_of(choice) == content
+
+
+def test_logprobs_in_a_stream_stand_beside_the_content() -> None:
+    with serving(tokens=True) as server:
+        stream = client(server).chat.completions.create(
+            model="m", messages=user("[[reply:8 6]]"), logprobs=True, stream=True
+        )
+        choices = [part.choices[0] for part in stream]
+        assert [tokens_of(choice) if choice.logprobs else None for choice in choices] == [None, None, "8 6", None]
+        assert choices[2].delta.content == "8 6"
+
+
+def test_logprobs_come_from_the_ledger_as_well(tmp_path: Path) -> None:
+    with serving(tokens=True, ledger=tmp_path / "ledger.sqlite") as server:
+        first, second = (server.post("[[reply:8 6]]", logprobs=True).json() for _ in range(2))
+        assert first["choices"] == second["choices"]
+        assert len(second["choices"][0]["logprobs"]["content"]) == 3
+        assert second["usage"]["total_tokens"] == 0
+        assert server.post("[[reply:8 6]]").json()["usage"]["total_tokens"] > 0, "a judgment of its own"
+
+
+def test_logprobs_of_the_embedded_judge() -> None:
+    sample = embedded.load("test", "alignment")[0]
+    buffer = io.BytesIO()
+    images.load(sample.images[0]).save(buffer, format="PNG")
+    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    *_, turn = prompts.messages(sample)
+    question = "".join(part["text"] for part in turn["content"] if part["type"] == "text")
+    content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": question}]
+    with serving(load_judge(ledger="none")) as server:
+        (choice,) = (
+            client(server)
+            .chat.completions.create(model="m", messages=[{"role": "user", "content": content}], logprobs=True)
+            .choices
+        )
+    assert choice.message.model_extra["reasoning_content"]
+    assert tokens_of(choice) == choice.message.content
+    assert choice.message.content in sample.choices
 
 
 OBJECT = {"type": "json_object"}

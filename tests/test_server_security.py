@@ -455,6 +455,7 @@ FIELDS = st.sampled_from(
         "stop",
         "response_format",
         "logprobs",
+        "top_logprobs",
         "stream",
         "stream_options",
     ]

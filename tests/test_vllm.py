@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import tiny_vlm
@@ -187,6 +188,21 @@ def test_the_assistants_last_message_is_continued_as_it_stands(engine):
     assert longer.text != start.text
 
 
+def test_logprobs_are_those_of_transformers(engine, reference):
+    asked = replace(SHORT, logprobs=True)
+    ours, theirs = (in_order(either.generate(conversations(), asked)) for either in (engine, reference))
+    compared = 0
+    for mine, other in zip(ours, theirs, strict=True):
+        assert "".join(text for text, _ in mine.logprobs) == mine.text
+        for (text, logprob), (same, expected) in zip(mine.logprobs, other.logprobs, strict=False):
+            if text != same:  # an unfinished character at the end, which the two show in different ways
+                break
+            assert logprob == pytest.approx(expected, abs=1e-2)
+            compared += 1
+    assert compared > len(ours) * 4
+    assert all(completion.logprobs is None for completion in in_order(engine.generate(conversations(2), SHORT)))
+
+
 def test_a_prompts_prefix_is_computed_once(engine):
     assert engine._llm.llm_engine.vllm_config.cache_config.enable_prefix_caching
     prompt = {"prompt": "The same long beginning. " * 40}
@@ -263,6 +279,19 @@ def test_a_prompt_too_long_for_the_server_fails_alone(endpoint):
     assert (errors[0], errors[2]) == (None, None)
     assert errors[1].startswith("HTTP 400: ")
     assert "maximum context length" in errors[1]
+
+
+def test_a_servers_logprobs_are_those_of_transformers(tmp_path):
+    asked = [prompts.messages(sample) for task in embedded.TASKS for sample in embedded.load("test", task)[:3]]
+    sampling = Sampling(max_new_tokens=192, logprobs=True)
+    here = in_order(HFEngine(str(tiny.JUDGE), dtype="float32").generate(asked, sampling))
+    with serving(str(tiny.JUDGE), tmp_path / "log") as base_url:
+        there = in_order(EndpointEngine(base_url, "tiny").generate(asked, sampling))
+    for mine, other in zip(here, there, strict=True):
+        assert other.text == mine.text
+        assert "".join(text for text, _ in other.logprobs) == other.text
+        ours, theirs = ([logprob for _, logprob in one.logprobs] for one in (mine, other))
+        assert theirs == pytest.approx(ours, abs=1e-2)
 
 
 def test_the_embedded_benchmark_has_the_same_verdicts_behind_a_server(tmp_path, capsys):

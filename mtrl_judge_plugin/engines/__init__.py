@@ -37,6 +37,7 @@ class Sampling:
         top_p: nucleus, in (0, 1].
         seed: of the sampling.
         stop: strings at which the reply ends (they are not part of it).
+        logprobs: also give the log-probability of each generated token, where the engine has them.
 
     Raises:
         EngineError: a value out of its range.
@@ -47,6 +48,7 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    logprobs: bool = False
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -66,6 +68,10 @@ class Completion:
         finished: False if it was cut off by `max_new_tokens`.
         prompt_tokens, completion_tokens: as the engine counted them.
         error: why there is no text, or None. One conversation's failure never ends the others.
+        logprobs: (text, log-probability) of the generated tokens, in order: natural logarithms under the model's raw
+            logits, before temperature, top_p and penalties (of an endpoint: whatever its server calls so). The texts,
+            joined, are a stretch of `text`: all that was generated, or where a server parts the reasoning off, all
+            behind it. None: not asked for, or not to be had.
     """
 
     text: str = ""
@@ -73,6 +79,7 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     error: str | None = None
+    logprobs: tuple[tuple[str, float], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,21 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from openai.types.chat import ChatCompletion
+from openai.types.chat.chat_completion import Choice
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.engines import Completion, Conversation, EngineError, Sampling, Scores
 from mtrl_judge_plugin.engines.client import ChatClient, RequestError
 from mtrl_judge_plugin.engines.prompt_logprobs import TokenLogprobs, choice_logprobs
 from mtrl_judge_plugin.engines.rendering import item_images, plain_text
+from mtrl_judge_plugin.engines.reply_tokens import from_bytes, part
 from mtrl_judge_plugin.prompts import defuse
-from mtrl_judge_plugin.verdict import visible
+from mtrl_judge_plugin.verdict import visible_span
 
 Result = TypeVar("Result")
 _DEFAULT_KEY = "OPENAI_API_KEY"
@@ -71,6 +74,7 @@ class EndpointEngine:
         self._client = ChatClient(base_url, key, timeout, retries)
         self._model = str(model)
         self._concurrency = concurrency
+        self._gives_logprobs = True
         self.identity: Mapping[str, Any] = {"engine": "endpoint", "model": self._model, "base_url": base_url}
 
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
@@ -131,17 +135,27 @@ class EndpointEngine:
         if stop:
             body["stop"] = stop
         messages = _messages(_asked_again(conversation) if continued else conversation)
-        response = self._client.send(sampling.max_new_tokens, stopping, model=self._model, messages=messages, **body)
-        completion = _read(response)
+        body |= {"model": self._model, "messages": messages}
+        completion = _read(self._send(sampling, stopping, body))
         if not continued or completion.error is not None:
             return completion
-        answer = visible(completion.text)
+        start, end = visible_span(completion.text)
         error = None
-        if not answer:
+        if start == end:
             error = "asked for the answer alone, the model gave none; raise max_new_tokens so that its reasoning ends"
-        return Completion(
-            answer, completion.finished, completion.prompt_tokens, completion.completion_tokens, error=error
-        )
+        logprobs = part(completion.logprobs, completion.text, start, end)
+        return replace(completion, text=completion.text[start:end], error=error, logprobs=logprobs)
+
+    def _send(self, sampling: Sampling, stopping: threading.Event, body: Mapping[str, Any]) -> ChatCompletion:
+        """Ask for log-probabilities where they are wanted, and go without them where the server refuses them."""
+        if sampling.logprobs and self._gives_logprobs:
+            try:
+                return self._client.send(sampling.max_new_tokens, stopping, **body, logprobs=True)
+            except RequestError as error:
+                if error.status not in (400, 403, 422) or "logprob" not in str(error):
+                    raise
+                self._gives_logprobs = False
+        return self._client.send(sampling.max_new_tokens, stopping, **body)
 
     def _score(
         self, conversation: Conversation, choices: Sequence[str], suffix: str, stopping: threading.Event
@@ -215,15 +229,35 @@ def _read(response: ChatCompletion) -> Completion:
         return Completion("", True, *used, error=f"the server refused to answer: {said}")
     finished = choice.finish_reason != "length"
     content = choice.message.content or ""
+    logprobs = _content_logprobs(choice, content)
     extra = choice.message.model_extra or {}
     reasoning = extra.get("reasoning_content") or extra.get("reasoning") or ""
     if reasoning:
         closing = "</think>" if content or finished else ""
         # The server has drawn the line between reasoning and reply: tags that the reasoning speaks of must not move it.
-        return Completion(f"<think>{defuse(str(reasoning))}{closing}{content}", finished, *used)
+        text = f"<think>{defuse(str(reasoning))}{closing}{content}"
+        return Completion(text, finished, *used, logprobs=logprobs)
     if "</think>" in content and "<think>" not in content:
         content = f"<think>{content}"  # a chat template opened the block
-    return Completion(content, finished, *used)
+    return Completion(content, finished, *used, logprobs=logprobs)
+
+
+def _content_logprobs(choice: Choice, content: str) -> tuple[tuple[str, float], ...] | None:
+    """The tokens of a message's content. vLLM's server also lists those of the reasoning, and the end token."""
+    try:
+        listed = choice.logprobs.content if choice.logprobs else None
+        given = [
+            (entry.token.encode() if entry.bytes is None else bytes(entry.bytes), float(entry.logprob))
+            for entry in listed or ()
+        ]
+    except (AttributeError, TypeError, ValueError):  # a server with a shape of its own
+        return None
+    tokens = from_bytes(given)
+    for end in (len(tokens), len(tokens) - 1):
+        said = "".join(text for text, _ in tokens[:end])
+        if said.endswith(content):
+            return part(tokens[:end], said, len(said) - len(content), len(said))
+    return None
 
 
 def _token_logprobs(response: ChatCompletion) -> TokenLogprobs | None:

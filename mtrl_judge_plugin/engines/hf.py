@@ -6,6 +6,7 @@ float32; bfloat16 rounds differently with the size of a batch, and sampled repli
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from mtrl_judge_plugin.engines.batches import Result, Run, rendered, run_or_spli
 from mtrl_judge_plugin.engines.checkpoint import fingerprint
 from mtrl_judge_plugin.engines.prompt_logprobs import common_prefix
 from mtrl_judge_plugin.engines.rendering import Rendered, Renderer
+from mtrl_judge_plugin.engines.reply_tokens import from_ids
 
 _DEFAULT_BATCH = 32
 #: Batches that are rendered and sorted together: their images are in memory at once.
@@ -142,26 +144,41 @@ class HFEngine:
             options = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         if sampling.stop:
             options |= {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer}
-        with torch.inference_mode(), torch.random.fork_rng():
+        watch = _Watch(self.model) if sampling.logprobs else None
+        if watch:
+            options["stopping_criteria"] = [watch]
+        with torch.inference_mode(), torch.random.fork_rng(), watch or contextlib.nullcontext():
             torch.manual_seed(seed)
             output = self.model.generate(**inputs, max_new_tokens=room, **options)[:, start:]
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        logprobs = torch.stack(watch.chosen, dim=1).tolist() if watch else [None] * len(prompts)
         return [
-            self._completion(prompt, tokens, length, sampling)
-            for prompt, tokens, length in zip(prompts, output.tolist(), lengths, strict=True)
+            self._completion(prompt, tokens, length, sampling, row)
+            for prompt, tokens, length, row in zip(prompts, output.tolist(), lengths, logprobs, strict=True)
         ]
 
-    def _completion(self, prompt: Rendered, tokens: list[int], prompt_tokens: int, sampling: Sampling) -> Completion:
+    def _completion(
+        self,
+        prompt: Rendered,
+        tokens: list[int],
+        prompt_tokens: int,
+        sampling: Sampling,
+        logprobs: list[float] | None,
+    ) -> Completion:
         ends = self.model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
         end = next((number for number, token in enumerate(tokens) if token in ends), None)
-        text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True)
+        text = self._decode(tokens[:end])
         stop = min((text.find(word) for word in sampling.stop if word in text), default=None)
         # Some chat templates open the think block themselves; the reply is read as a whole.
         opened = "<think>" if prompt.opened else ""
         count = sum(token != self.tokenizer.pad_token_id for token in tokens) if end is None else end + 1
         finished = end is not None or stop is not None
-        return Completion(opened + text[:stop], finished, prompt_tokens, count)
+        found = from_ids(self._decode, tokens[:end], logprobs[:end], text[:stop]) if logprobs is not None else None
+        return Completion(opened + text[:stop], finished, prompt_tokens, count, logprobs=found)
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def _score(self, prompts: Sequence[Rendered], choices: Sequence[Sequence[str]], suffix: str) -> list[Scores]:
         torch = self._torch
@@ -228,6 +245,36 @@ class HFEngine:
             )
         # What a reply cut off while reasoning needs to be finished.
         return left - _RESERVE if left > _RESERVE else left
+
+
+class _Watch:
+    """Notes the log-probability of each token as `generate` chooses it; holds the logits of one step at a time.
+
+    The logits are caught where they leave the model, before any temperature or penalty of a generation config.
+
+    Attributes:
+        chosen: of each step, the log-probabilities of the batch's tokens.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.chosen: list[Any] = []
+        self._model = model
+        self._logits: Any = None
+
+    def __enter__(self) -> None:
+        self._hook = self._model.register_forward_hook(self._catch)
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def _catch(self, model: Any, args: Any, output: Any) -> None:
+        self._logits = output.logits[:, -1]
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """As a stopping criterion: called when a token has been chosen; stops nothing."""
+        newest = input_ids[:, -1:].to(self._logits.device)
+        self.chosen.append(self._logits.float().log_softmax(-1).gather(-1, newest)[:, 0].to(input_ids.device))
+        return input_ids.new_zeros(len(input_ids), dtype=bool)
 
 
 def _load_processor(pretrained: str, revision: str | None, trust_remote_code: bool) -> Any:

@@ -16,6 +16,7 @@ from mtrl_judge_plugin.engines.batches import Result, Run, rendered, run_or_spli
 from mtrl_judge_plugin.engines.checkpoint import fingerprint
 from mtrl_judge_plugin.engines.prompt_logprobs import TokenLogprobs, choice_logprobs
 from mtrl_judge_plugin.engines.rendering import Rendered, Renderer
+from mtrl_judge_plugin.engines.reply_tokens import from_ids
 
 #: Conversations handed to vLLM at a time: enough to keep it busy, and all that a killed run has to do again.
 _CHUNK = 256
@@ -102,7 +103,7 @@ class VLLMEngine:
         def run(numbers: Sequence[int], prompts: Sequence[Rendered]) -> list[Completion]:
             parameters = [self._parameters(sampling, number) for number in numbers]
             outputs = self._llm.generate([_prompt(prompt) for prompt in prompts], parameters, use_tqdm=False)
-            return [_completion(prompt, output) for prompt, output in zip(prompts, outputs, strict=True)]
+            return [self._completion(prompt, output) for prompt, output in zip(prompts, outputs, strict=True)]
 
         yield from self._in_chunks(conversations, run, lambda error: Completion(error=error))
 
@@ -158,7 +159,22 @@ class VLLMEngine:
             top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
             seed=sampling.seed + number if sampling.temperature > 0 else None,
             stop=list(sampling.stop),
+            logprobs=0 if sampling.logprobs else None,  # 0: of the chosen token alone
         )
+
+    def _completion(self, prompt: Rendered, output: Any) -> Completion:
+        reply = output.outputs[0]
+        opened = "<think>" if prompt.opened else ""
+        finished = reply.finish_reason != "length"
+        found = None
+        if reply.logprobs is not None:
+            logprobs = [row[token].logprob for token, row in zip(reply.token_ids, reply.logprobs, strict=True)]
+            found = from_ids(self._decode, reply.token_ids, logprobs, reply.text)
+        used = (len(output.prompt_token_ids), len(reply.token_ids))
+        return Completion(opened + reply.text, finished, *used, logprobs=found)
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
 
 
 def _prompt(rendered: Rendered, more: str = "") -> dict[str, Any]:
@@ -166,13 +182,6 @@ def _prompt(rendered: Rendered, more: str = "") -> dict[str, Any]:
     if rendered.images:
         prompt["multi_modal_data"] = {"image": rendered.images}
     return prompt
-
-
-def _completion(prompt: Rendered, output: Any) -> Completion:
-    reply = output.outputs[0]
-    opened = "<think>" if prompt.opened else ""
-    finished = reply.finish_reason != "length"
-    return Completion(opened + reply.text, finished, len(output.prompt_token_ids), len(reply.token_ids))
 
 
 def _token_logprobs(output: Any) -> TokenLogprobs:

@@ -14,14 +14,21 @@ from typing import TypeVar
 from mtrl_judge_plugin import answering, chat, shapes
 from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import Batcher
-from mtrl_judge_plugin.engines import Conversation, Sampling
+from mtrl_judge_plugin.engines import Conversation, Sampling, reply_tokens
 from mtrl_judge_plugin.judge import Judge, Reply
 from mtrl_judge_plugin.prompts import Message
 from mtrl_judge_plugin.server import protocol
 from mtrl_judge_plugin.server.guards import Queue
 from mtrl_judge_plugin.server.metrics import Metrics
 from mtrl_judge_plugin.server.pictures import Pictures
-from mtrl_judge_plugin.server.protocol import ChatCompletion, ChatRequest, Choice, ReplyMessage, Usage
+from mtrl_judge_plugin.server.protocol import (
+    ChatCompletion,
+    ChatRequest,
+    Choice,
+    ChoiceLogprobs,
+    ReplyMessage,
+    Usage,
+)
 from mtrl_judge_plugin.server.schemas import wanted_by
 from mtrl_judge_plugin.server.settings import ApiError, Settings
 from mtrl_judge_plugin.shapes import Wanted
@@ -162,6 +169,7 @@ class Desk:
             temperature=own.temperature if request.temperature is None else request.temperature,
             top_p=own.top_p if request.top_p is None else request.top_p,
             seed=own.seed if request.seed is None else request.seed % 2**31,
+            logprobs=bool(request.logprobs),
         )
         draws = (request.n or 1) if sampling.temperature > 0 else 1
         return Asked(
@@ -223,7 +231,29 @@ def _choice(answer: Answer, asked: Asked) -> Choice:
     text = protocol.cut(answer.text, asked.request.stop)
     stopped = whole or len(text) < len(answer.text)
     message = ReplyMessage(content=_clean(text), reasoning_content=_clean(answer.reasoning) or None)
-    return Choice(index=0, message=message, finish_reason="stop" if stopped else "length")
+    return Choice(
+        index=0,
+        message=message,
+        finish_reason="stop" if stopped else "length",
+        logprobs=_logprobs(reply, answer.text, text),
+    )
+
+
+def _logprobs(reply: Reply, answer: str, text: str) -> ChoiceLogprobs | None:
+    """Of the content's tokens, where the content is one run of the reply's and there is no doubt which.
+
+    Args:
+        reply: the judge's.
+        answer: the reply in the form that was asked for.
+        text: the answer up to a word at which it shall end.
+    """
+    at = 0
+    if answer != reply.text:
+        at = reply.text.find(text)
+        if at < 0 or at != reply.text.rfind(text):
+            return None
+    tokens = reply_tokens.part(reply.logprobs, reply.text, at, at + len(text))
+    return ChoiceLogprobs.of((_clean(token), logprob) for token, logprob in tokens) if tokens else None
 
 
 def _clean(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,7 +70,10 @@ class StreamOptions(_Lenient):
 
 
 class ChatRequest(_Lenient):
-    """The body of a chat completion request. `max_tokens` bounds the visible reply; reasoning has its own budget."""
+    """The body of a chat completion request. `max_tokens` bounds the visible reply; reasoning has its own budget.
+
+    `top_logprobs` is accepted; the tokens that were not chosen are not listed.
+    """
 
     model: str | None = None
     messages: list[ChatMessage] = Field(min_length=1)
@@ -83,6 +86,7 @@ class ChatRequest(_Lenient):
     stop: str | list[str] | None = None
     response_format: ResponseFormat | None = None
     logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=20)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
@@ -123,13 +127,35 @@ class ReplyMessage(BaseModel):
     refusal: None = None
 
 
+class TokenLogprob(BaseModel):
+    """One token of the content."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+    top_logprobs: list[Any] = []
+
+
+class ChoiceLogprobs(BaseModel):
+    """The tokens that the content is made of. A character of several tokens stands at the last of them."""
+
+    content: list[TokenLogprob]
+    refusal: None = None
+
+    @classmethod
+    def of(cls, tokens: Iterable[tuple[str, float]]) -> ChoiceLogprobs:
+        """From (text, log-probability) pairs."""
+        content = [TokenLogprob(token=text, logprob=logprob, bytes=list(text.encode())) for text, logprob in tokens]
+        return cls(content=content)
+
+
 class Choice(BaseModel):
-    """One reply. `logprobs` is always null: no engine gives them for what it generates."""
+    """One reply. `logprobs` is null where the engine has none, and where the content is not what was generated."""
 
     index: int
     message: ReplyMessage
     finish_reason: Literal["stop", "length"]
-    logprobs: None = None
+    logprobs: ChoiceLogprobs | None = None
 
 
 class ChatCompletion(BaseModel):
@@ -170,15 +196,18 @@ def chunks(completion: ChatCompletion, *, usage: bool) -> Iterator[dict[str, Any
         **({"usage": None} if usage else {}),
     }
 
-    def piece(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-        choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None}
+    def piece(
+        index: int, delta: dict[str, Any], finish: str | None = None, logprobs: ChoiceLogprobs | None = None
+    ) -> dict[str, Any]:
+        listed = logprobs.model_dump() if logprobs else None
+        choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": listed}
         return {**frame, "choices": [choice]}
 
     for choice in completion.choices:
         yield piece(choice.index, {"role": "assistant", "content": ""})
         if choice.message.reasoning_content:
             yield piece(choice.index, {"reasoning_content": choice.message.reasoning_content})
-        yield piece(choice.index, {"content": choice.message.content})
+        yield piece(choice.index, {"content": choice.message.content}, logprobs=choice.logprobs)
         yield piece(choice.index, {}, choice.finish_reason)
     if usage:
         yield {**frame, "choices": [], "usage": completion.usage.model_dump()}

@@ -27,7 +27,8 @@ What comes back is the verdict alone, in the form that the prompt asks for; the 
 still wrong, the request fails (422) instead of returning a guess. Concurrent requests share engine batches.
 
 Only data URLs are taken as images, unless --allow-host or --allow-folder says otherwise. Greedy replies come from the
-ledger when they are asked for again; `logprobs` is accepted and null. Any model name will do.
+ledger when they are asked for again. `logprobs` are those of the content's tokens, the chosen ones alone; null where
+the engine has none, or where the content is not word for word what was generated. Any model name will do.
 """
 
 
