@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from mtrl_judge_plugin.benchmarks import prepared
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 from mtrl_judge_plugin.training.rewarding.targets import check_labels
 from mtrl_judge_plugin.training.trainers import GRPOError, InputError, curves
 from mtrl_judge_plugin.training.trainers.supervise import supervise
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         command = to_command(options | own)
         if args.ray_address:
             command = to_job(command, args.ray_address, environment)
-    except (InputError, prepared.DataError) as error:
+    except (InputError, DataError) as error:
         print(f"mtrl-judge grpo: {error}", file=sys.stderr)
         return 2
     assignments = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mtrl_judge_plugin.benchmarks.prepared import DataError, read
+from mtrl_judge_plugin.benchmarks.prepared import read
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 from mtrl_judge_plugin.training.exporting import ExportError
 from mtrl_judge_plugin.training.exporting.model_card import table
 from mtrl_judge_plugin.training.exporting.weights import complete, has_weights

@@ -16,7 +16,8 @@ from datasets import Dataset, Features, Image, List, Value
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
-from mtrl_judge_plugin.benchmarks.prepared import DataError, Row, read
+from mtrl_judge_plugin.benchmarks.prepared import Row, read
+from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 from mtrl_judge_plugin.training.rewarding.targets import check_labels
 from mtrl_judge_plugin.training.trainers import InputError, last_whole_checkpoint
 from mtrl_judge_plugin.training.trainers.optimizers import MuonWithAdamW
