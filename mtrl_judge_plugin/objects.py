@@ -23,14 +23,21 @@ def json_object(text: str) -> str:
 
 
 def json_list(text: str) -> str:
-    """The first JSON array of the reply, alone.
+    """The JSON array of the reply, alone.
 
     Raises:
-        UnreadableError: there is none.
+        UnreadableError: there is none, or there are two that differ.
     """
-    for _, _, source in _values(text, "["):
-        return source
-    raise UnreadableError(f"no JSON array: {text[:80]!r}")
+    return _only(text, "[", "JSON array")
+
+
+def _only(text: str, opening: str, kind: str) -> str:
+    values = [(value, source) for value, _, source in _values(text, opening)]
+    if not values:
+        raise UnreadableError(f"no {kind}: {text[:80]!r}")
+    if _differ([value for value, _ in values]):
+        raise UnreadableError(f"more than one {kind}: {text[:80]!r}")
+    return values[0][1]
 
 
 def mapping(text: str, keys: Sequence[str], *, python: bool, fenced: bool) -> str:
@@ -46,10 +53,14 @@ def mapping(text: str, keys: Sequence[str], *, python: bool, fenced: bool) -> st
         fenced: the prompt speaks of Markdown fences: then those that the judge wrote stay.
 
     Raises:
-        UnreadableError: there is no object, or a key is missing.
+        UnreadableError: there is no object, or a key is missing, or there are two objects that differ.
     """
     missing: Sequence[str] = ()
-    for value, is_json, source in _values(text, "{", python=True):
+    values = list(_values(text, "{", python=True))
+    whole = [value for value, _, _ in values if all(key in value for key in keys)]
+    if _differ(whole):
+        raise UnreadableError(f"more than one {'Python dictionary' if python else 'JSON object'}: {text[:80]!r}")
+    for value, is_json, source in values:
         missing = [key for key in keys if key not in value]
         if missing:
             continue
@@ -68,12 +79,29 @@ def mapping(text: str, keys: Sequence[str], *, python: bool, fenced: bool) -> st
     raise UnreadableError(f"no {'Python dictionary' if python else 'JSON object'}: {text[:80]!r}")
 
 
+def _differ(values: Sequence[Any]) -> bool:
+    try:
+        return any(value != values[0] for value in values[1:])
+    except RecursionError:  # nested too deep to tell
+        return True
+
+
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
+class _TwiceError(Exception):
+    """A key stands twice in one object: parsers would keep one of the values, and not all of them the same."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) != len(pairs):
+        raise _TwiceError
+    return found
+
+
 #: NaN and Infinity are Python's, not JSON's.
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
+_DECODER = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_once)
 #: Places at which a value is looked for; a reply of ten thousand braces must not take minutes.
 _TRIES = 64
 
@@ -86,6 +114,8 @@ def _values(text: str, opening: str, *, python: bool = False) -> Iterator[tuple[
             continue
         try:
             value, end = _DECODER.raw_decode(text, start)
+        except _TwiceError:
+            raise UnreadableError(f"a key stands twice in one object: {text[:80]!r}") from None
         except (ValueError, RecursionError):
             found = _literal(text, start) if python else None
             if found is not None:
@@ -101,10 +131,18 @@ def _literal(text: str, start: int) -> tuple[Mapping[str, Any], str] | None:
     if match is None or len(match[0]) > 10_000:
         return None
     try:
-        value = ast.literal_eval(match[0])
+        tree = ast.parse(match[0], mode="eval")
+        value = ast.literal_eval(tree)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
+    if any(_repeats(node) for node in ast.walk(tree) if isinstance(node, ast.Dict)):
+        raise UnreadableError(f"a key stands twice in one object: {match[0][:80]!r}")
     return (value, match[0]) if isinstance(value, dict) and all(isinstance(key, str) for key in value) else None
+
+
+def _repeats(node: ast.Dict) -> bool:
+    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    return len(set(keys)) != len(keys)
 
 
 def _is_python(source: str) -> bool:

@@ -14,6 +14,20 @@ from mtrl_judge_plugin.verdict import parse
 
 #: A number as judges write it.
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
+#: The same where what follows must not make it another number ("4,5", "1,000", "4.5.6"): no part of a number is read.
+_WHOLE = r"(?P<number>[-+]?(?:\d++(?:\.\d++)?|\.\d++))(?![\d\w]|[.,，]\d)"
+#: "4/5", "4 out of 5", "85%": right only where the scale ends there.
+_OF = re.compile(
+    r"[ \t]{0,4}(?:(?:/|\bout of\b|\bof\b)[ \t]*(?P<most>\d++(?:\.\d++)?)(?![\d\w]|[.,，]\d)|(?P<percent>%))", re.I
+)
+#: What makes two numbers one claim: "4 - 5", "4 or 5", "3, 4", "4\n5".
+_SECOND = re.compile(r"[\s\"'*_`)\].,;:~/&–—-]*(?:\b(?:or|and|to|through|maybe|of)\b\s*)?[\"'*_`(\[]*[-+.]?\d", re.I)
+#: The items of a list, which are counted and not scored.
+_ITEM = re.compile(r"^[ \t]*\d{1,3}[.)](?=\s)", re.MULTILINE)
+#: So many characters are a short reply: what else it names stands beside the verdict, and not in an explanation.
+_SHORT = 60
+#: What Chinese and Japanese replies put around a word.
+_WIDE = " \t\r\n。，！：；、"
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n((?:(?!```).)*?)(?:\n?```)?", re.DOTALL)
 #: (a wrapper around the whole reply, the mark by which a prompt shows that it wants the wrapper)
 _WRAPPERS = (
@@ -22,18 +36,16 @@ _WRAPPERS = (
     (re.compile(r"\\boxed\{([^{}\n]*)\}"), "boxed"),
 )
 #: What stands beside the scores where a judge labels them: "Assistant 1: 8/10".
-_LABELS = re.compile(r"\b(?:assistant|response|answer|model)\s*[12]\b\s*[:=]?|/\s*10\b", re.IGNORECASE)
-#: "Score: 4", "the rating is **4/5**", and the number's own end: what follows must not make it another number.
+_LABELS = re.compile(r"\b(?:assistant|response|answer|model)\s*[12]\b\s*[:=]?", re.IGNORECASE)
+#: "Score: 4", "the rating is **4/5**".
 _CLAIM = re.compile(
-    r"\b(?:score|rating|answer|number|value|correctness|verdict|judge?ment)\b[\"'*_`]*\s*(?::|=|\bis\b)\s*[\"'*_`\[(]*"
-    rf"(?P<number>{NUMBER.pattern})(?![\w%])",
+    r"\b(?P<name>score|rating|answer|number|value|correctness|verdict|judge?ment)\b[\"'*_`]*\s*(?::|=|\bis\b)\s*"
+    rf"[\"'*_`\[(]*{_WHOLE}",
     re.IGNORECASE,
 )
-_ALONE = re.compile(
-    rf"[\s\"'*_`\[(]*(?P<number>{NUMBER.pattern})(?:\s*(?:/|out of)\s*\d+(?:\.\d+)?)?[\s\"'*_`\])]*[.,:;]?\s*", re.I
-)
-#: A number first, then a sentence about it: "4. The response ...", "4 - good"; "4 of them" is none.
-_LEADING = re.compile(rf"(?P<number>{NUMBER.pattern})(?:\s*/\s*\d+)?(?=\s*(?:[,;:)\n]|\.\s|[-–—]\s)|\*\*)")
+#: A number first, and nothing behind it or a sentence about it: "4. The response ...", "4 - good"; "4 of them" is none.
+_LEADING = re.compile(rf"[\s\"'*_`\[(]*{_WHOLE}")
+_BEHIND = re.compile(r"[\"'*_`\])]*(?:\s*(?:[,;:)\n]|\.(?:\s|$)|[-–—]\s|$)|(?<=\*\*))")
 _BRACKETED = re.compile(r"\[\[\s*([^\[\]\n]{1,40}?)\s*\]\]")
 
 
@@ -68,15 +80,38 @@ def one_of(text: str, options: Sequence[str]) -> str:
     Raises:
         UnreadableError: none of them, or not clearly one.
     """
+    text = text.strip(_WIDE)
     answer = parse(text, options, lenient=True).answer
+    # The longest first: "incorrect" and "not attempted" before what they begin with.
+    names = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
+    first = re.match(rf"[^\w-]*({names})(?=\s*(?:[,.](?!\d)|[;:!)\n*。，！：]|$))", text, re.IGNORECASE)
+    named = {option.casefold(): option for option in options}
+    leading = named.get(first[1].casefold()) if first else None
+    answer = answer or leading
     if answer is None:
-        # The longest first: "incorrect" and "not attempted" before what they begin with.
-        names = "|".join(re.escape(option) for option in sorted(options, key=len, reverse=True))
-        first = re.match(rf"[^\w-]*({names})(?=\s*(?:[,.](?!\d)|[;:!)\n*]|$))", text, re.IGNORECASE)
-        if first is None:
-            raise UnreadableError(f"neither {' nor '.join(options[:10])}: {text[:80]!r}")
-        answer = next(option for option in options if option.casefold() == first[1].casefold())
+        raise UnreadableError(f"neither {' nor '.join(options[:10])}: {text[:80]!r}")
+    if (leading and leading != answer) or any(named.get(other) != answer for other in _beside(text, names)):
+        raise UnreadableError(f"more than one of {', '.join(options[:10])}: {text[:80]!r}")
+    if answer[-1:].isdecimal() and _is_part(text, answer):
+        raise UnreadableError(f"{answer} is a part of another number: {text[:80]!r}")
     return answer
+
+
+def _beside(text: str, names: str) -> set[str]:
+    """What a short reply names as verdicts: between marks, or at its end; "no" in "no one" is none."""
+    if len(text) > 16:  # "No, 1 is wrong, yes" explains its first word
+        return set()
+    found = re.findall(
+        rf"(?<![\w-])({names})(?=\s*(?:[.,;:!?)\]*_\"'`\n。，！：/]|$|(?:or|and)\b))", text, re.IGNORECASE
+    )
+    return {str(name).casefold() for name in found}
+
+
+def _is_part(text: str, answer: str) -> bool:
+    """Whether the claim of a number goes on: "Score: 0,9", "1 out of 5"."""
+    behind = r"(?:[.,，]\d|[ \t]{0,4}(?:/|out of\b|of\b)[ \t]{0,4}\d|[ \t]{0,4}%)"
+    claim = rf"(?:^|:|=|\bis\b)[ \t\"'*_`\[(]{{0,12}}{re.escape(answer)}{behind}"
+    return re.search(claim, text, re.IGNORECASE | re.MULTILINE) is not None
 
 
 def binary(text: str, output_format: str) -> int | bool:
@@ -102,18 +137,29 @@ def letter(text: str, letters: Sequence[str], others: Sequence[str] = ()) -> str
     Raises:
         UnreadableError: no letter, or none of these.
     """
+    text = text.strip(_WIDE)
     bare = text.strip(" \t\n.,:;*_`\"'()[]")
     for option in (*letters, *others):
         if bare.casefold() == option.casefold():
             return option
     # "A. two cats", "(B) two cats"; an "a" without punctuation opens many a sentence.
     first = re.match(r"[\s*_`\"']*(?:\(([A-Za-z])\)|([A-Za-z])[.):](?=\s|$|\*))", text)
-    if first and (first[1] or first[2]).upper() in letters:
-        return (first[1] or first[2]).upper()
-    answer = parse(text, letters, lenient=True).answer
+    leading = (first[1] or first[2]).upper() if first else None
+    claimed = parse(text, letters, lenient=True).answer
+    answer = leading if leading in letters else claimed
     if answer is None:
         raise UnreadableError(f"no letter of an option: {text[:80]!r}")
+    named = set(_LETTERS.findall(text[:_SHORT])) & set(letters) if len(text) <= _SHORT else set()
+    if (claimed or answer) != answer or named - {answer}:
+        raise UnreadableError(f"more than one letter: {text[:80]!r}")
     return answer
+
+
+#: Letters that stand as verdicts do: alone between marks, line ends, "or" and "and".
+_LETTERS = re.compile(
+    r"(?:^|\b(?:or|and)\b|[,/&;:.])[ \t\"'*(`_\[]*([A-Z])(?![\w'’])(?=[.):*\"'`_\]]|\s*(?:$|[\n,/&]|(?:or|and)\b))",
+    re.M,
+)
 
 
 def number(text: str, bounds: tuple[float, float] | None = None, *, whole: bool = False) -> str:
@@ -130,41 +176,77 @@ def number(text: str, bounds: tuple[float, float] | None = None, *, whole: bool 
     Raises:
         UnreadableError: no number that is clearly the answer, or one out of bounds.
     """
-    match = _ALONE.fullmatch(text) or _LEADING.match(text.lstrip(" \t\n*_`"))
-    found = {match["number"]} if match else {claim["number"] for claim in _CLAIM.finditer(text)}
+    text = text.strip(_WIDE)
+    items = _ITEM.findall(text)
+    if len(items) > 1:
+        text = _ITEM.sub("", text)
+    most = bounds[1] if bounds else None
+    found: dict[str, set[float]] = {}
+    leading = None if len(items) > 1 else _LEADING.match(text)
+    if leading and (rest := _rest(text[leading.end() :], most)) is not None and _BEHIND.match(rest):
+        found.setdefault(leading["number"], set()).add(float(leading["number"]))
+    else:
+        leading = None
+    for claim in _CLAIM.finditer(text):
+        if leading and claim["name"].casefold() in ("answer", "number", "value", "correctness"):
+            continue  # said of the answer that is scored
+        if _rest(text[claim.end() : claim.end() + 80], most) is None:
+            raise UnreadableError(f"no single number: {text[:80]!r}")
+        found.setdefault(claim["number"], set()).add(float(claim["number"]))
     if len({float(value) for value in found}) != 1:
         raise UnreadableError(f"no single number: {text[:80]!r}")
-    value = found.pop()
+    value = next(iter(found))
+    if len(text) <= _SHORT and {float(other) for other in NUMBER.findall(text)} - {float(value), most}:
+        raise UnreadableError(f"more than one number: {text[:80]!r}")
     if bounds and not bounds[0] <= float(value) <= bounds[1]:
         raise UnreadableError(f"wanted one number from {bounds[0]:g} to {bounds[1]:g}: {text[:80]!r}")
     if whole and not float(value).is_integer():
         raise UnreadableError(f"wanted an integer: {text[:80]!r}")
-    return value.removesuffix(".") if not whole else f"{float(value):.0f}"
+    return f"{float(value):.0f}" if whole else value
 
 
-def two_scores(text: str) -> tuple[float, float]:
+def _rest(behind: str, most: float | None) -> str | None:
+    """What follows a number without the end of its scale; None where that is another scale, or another number."""
+    if of := _OF.match(behind):
+        if most is None or float(of["most"] or 100) != most:
+            return None
+        behind = behind[of.end() :]
+    return None if _SECOND.match(behind) else behind
+
+
+def two_scores(text: str, bounds: tuple[float, float] | None = None) -> tuple[float, float]:
     """The two scores on the first line of a comparison.
 
     >>> two_scores("Assistant 1: 8/10, Assistant 2: 6.5/10")
     (8.0, 6.5)
 
+    Args:
+        text: the reply.
+        bounds: the least and the greatest that each may be; a scale's end is 10 where none are given.
+
     Raises:
-        UnreadableError: more or fewer numbers stand there, or negative ones.
+        UnreadableError: more or fewer numbers stand there, or negative ones, or such as are out of bounds.
     """
     line = _LABELS.sub(" ", text.strip().partition("\n")[0])
-    scores = [float(value) for value in NUMBER.findall(line)]
-    if len(scores) != 2 or min(scores) < 0:
+    most = bounds[1] if bounds else 10.0
+    line = _OF.sub(lambda of: " " if float(of["most"] or 100) == most else of[0], line)
+    values = [match["number"] for match in re.finditer(rf"(?<![\w.,+-]){_WHOLE}", line)]
+    scores = [float(value) for value in values]
+    if len(scores) != 2 or len(NUMBER.findall(line)) != 2 or "%" in line or _OF.search(line):
         raise UnreadableError(f"no two scores on the first line: {text[:80]!r}")
+    least = bounds[0] if bounds else 0
+    if min(scores) < least or (bounds and max(scores) > bounds[1]):
+        raise UnreadableError(f"the two scores are out of bounds: {text[:80]!r}")
     return scores[0], scores[1]
 
 
-def two_scores_first(text: str) -> str:
+def two_scores_first(text: str, bounds: tuple[float, float] | None = None) -> str:
     """The reply with nothing but its two scores on the first line."""
-    first, second = two_scores(text)
+    first, second = two_scores(text, bounds)
     return "\n".join([f"{first:g} {second:g}", *text.splitlines()[1:]])
 
 
-def bracketed(text: str, letters: Sequence[str]) -> str:
+def bracketed(text: str, letters: Sequence[str], bounds: tuple[float, float] | None = None) -> str:
     """A reply that holds one verdict in double brackets: a letter, or a number where there are no letters.
 
     >>> bracketed("Both are fine. [[A]]", "AB"), bracketed("B", "AB"), bracketed("Rating: 4", "")
@@ -175,7 +257,7 @@ def bracketed(text: str, letters: Sequence[str]) -> str:
     """
 
     def read(value: str) -> str:
-        return letter(value, letters) if letters else number(value)
+        return letter(value, letters) if letters else number(value, bounds)
 
     marked = _BRACKETED.findall(text)
     if not marked:
@@ -185,7 +267,9 @@ def bracketed(text: str, letters: Sequence[str]) -> str:
     return text
 
 
-def labelled(text: str, label: str, letters: Sequence[str], alone: bool = False) -> str:
+def labelled(
+    text: str, label: str, letters: Sequence[str], alone: bool = False, bounds: tuple[float, float] | None = None
+) -> str:
     """A reply that holds one line `label: value`: a letter, or a number where there are no letters.
 
     >>> labelled("It is close.\\nRating: 4", "Rating", ""), labelled("4", "Rating", "")
@@ -196,13 +280,14 @@ def labelled(text: str, label: str, letters: Sequence[str], alone: bool = False)
         label: what stands before the colon.
         letters: the letters to choose from, or none.
         alone: leave out whatever else the reply says.
+        bounds: the least and the greatest that a number may be.
 
     Raises:
         UnreadableError: no such value, or two different ones.
     """
 
     def read(value: str) -> str:
-        return letter(value, letters) if letters else number(value)
+        return letter(value, letters) if letters else number(value, bounds)
 
     marked = re.findall(rf"{re.escape(label)}[*_]*\s*:[ \t*_\[(<]*([^\n]{{1,200}})", text, re.IGNORECASE)
     if not marked:

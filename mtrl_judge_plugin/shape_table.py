@@ -43,7 +43,8 @@ _VERB = r"(?:answer|respond|reply|return|output|say|write|print|state|give|choos
 _QUOTED_WORD = r"[\"'“”‘’`]{1,2}[\w-][\w -]{0,24}[\"'“”‘’`]{1,2}"
 _KNOWN_WORD = (
     r"(?:yes|unclear|no|true|false|(?:partially\s)?correct|incorrect|not\sattempted|possible|impossible|"
-    r"(?:answer|response|image|assistant|model)\s[12AB]|(?<!answer )(?<!image )(?<!assistant )[01])(?![\w.]*\d)\b"
+    r"(?:answer|response|image|assistant|model)\s[12AB]|"
+    r"(?<!answer )(?<!image )(?<!assistant )(?:(?<!\w)-)?[01])(?![\w.]*\d)\b"
 )
 _WORD = rf"(?:{_QUOTED_WORD}|\*{{0,2}}{_KNOWN_WORD}\*{{0,2}})"
 _BETWEEN = r"\s{0,3}(?:,\s?(?:or|and)|,|/|\bor\b|\band\b)\s{0,3}(?:a\s)?"
@@ -70,6 +71,8 @@ _LETTERS = re.compile(r"(?<![\w'])[\"'“]?([A-Z])[\"'”]?(?=\s?(?:,|/|\)|\bor\
 _OTHER_VALUES = re.compile(
     r"\b(?:or|return|output|respond with|reply with|answer with)\s+[\"'“]?(None|N/A|-1|unknown|[A-Z])[\"'”]?(?![\w'])",
 )
+#: "where LETTER is one of C, P, or I"
+_ONE_OF = re.compile(r"\bis (?:one )?of:? (?P<letters>[\"']?[A-Z]\b[\"']?(?:,?\s?(?:or\s)?[\"']?[A-Z]\b[\"']?){1,25})")
 _ALPHABET = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _RANGE = re.compile(
     rf"\b(?:between|from|scale of|range of|range)\s(?P<a>{NUMBER.pattern})\s?(?:and|to|-|–)\s?(?P<b>{NUMBER.pattern})"
@@ -125,7 +128,7 @@ def _brackets(match: re.Match[str], told: str) -> _Form:
         letters = _ALPHABET
     example = "[[4]]" if numeric else "[[A]]"
     says = f"The final reply must hold the verdict in double brackets, once, as in {example}."
-    return says, partial(readings.bracketed, letters=letters)
+    return says, partial(readings.bracketed, letters=letters, bounds=_bounds(told))
 
 
 def _better(match: re.Match[str], told: str) -> _Form:
@@ -137,13 +140,17 @@ def _better(match: re.Match[str], told: str) -> _Form:
 def _label(match: re.Match[str], told: str) -> _Form:
     label, slot = match["label"].strip(), match["slot"].lower()
     letters = _ALPHABET if "letter" in slot or "option" in slot or slot.strip("[]$<>") == "x" else ()
+    if letters and (named := _ONE_OF.search(told)):
+        letters = tuple(dict.fromkeys(re.findall(r"[A-Z]\b", named["letters"])))
     says = f'The final reply must hold one line "{label}: " with {"a letter" if letters else "a number"} behind it.'
     # "Explanation: (...)\nRating: (int)" is a form to fill in, whose readers take the first number they find.
-    return says, partial(readings.labelled, label=label, letters=letters, alone=slot.startswith("("))
+    return says, partial(
+        readings.labelled, label=label, letters=letters, alone=slot.startswith("("), bounds=_bounds(told)
+    )
 
 
 def _two_scores(match: re.Match[str], told: str) -> _Form:
-    return TWO_SCORES_SAYS, readings.two_scores_first
+    return TWO_SCORES_SAYS, partial(readings.two_scores_first, bounds=_bounds(told))
 
 
 def _words(words: Sequence[str], match: re.Match[str], told: str) -> _Form | None:
@@ -187,7 +194,8 @@ def _letter(match: re.Match[str], told: str) -> _Form | None:
     # "(A, B, C, ...)" names no more than the beginning.
     letters = named if len(named) > 1 and "..." not in sentence and "e.g." not in sentence else _ALPHABET
     others = [value for value in _OTHER_VALUES.findall(told) if value not in letters]
-    says = f"The final reply must be a single letter{f' ({named[0]} to {named[-1]})' if letters is named else ''}"
+    choices = f" ({', '.join(named)})" if letters is named else ""
+    says = f"The final reply must be a single letter{choices}"
     says += f", or {', '.join(others)}, and nothing else." if others else " and nothing else."
     return says, partial(readings.letter, letters=letters, others=others)
 
@@ -243,7 +251,8 @@ _SLOTS = (
 )
 _LABEL = r"(?:[A-Za-z]{1,12} )?(?:rating|score|answer|verdict|judge?ment|grade|option)"
 _NOUN = r"(?:number|integer|score|digit|float|rating|index)"
-_LETTER = r"\bletter\b(?!\(s\))"
+#: One of them, or "the letters A, B, or C", of which one is meant.
+_LETTER = r"\b(?:letter\b(?!\(s\))|letters (?=[\"'“]?[A-Z][\"'”]?,))"
 
 
 def _asks(*patterns: str) -> re.Pattern[str]:
@@ -258,7 +267,7 @@ TABLE = (
         _asks(
             r"\bpython dict\w{0,8}",
             r"\bjson (?:object|dict\w{0,8}|string|response|format|structure|only)",
-            r"\b(?:in|as|the|valid|with|a|compact) json\b",
+            r"\b(?:in|as|the|valid|with|a|compact) json\b(?! (?:array|list))",
         ),
         _mapping,
     ),

@@ -1,9 +1,10 @@
 """What a caller's prompt asks the reply to look like, told from its instructions by the table of shapes.
 
 Recognition is conservative. Only the instructions are looked at, not the questions and answers that a judge's prompt
-quotes; where nothing is recognised, the reply goes back as it is; and where several plain forms are spoken of (a quoted
-question may end in "answer yes or no"), a reply in any of them will do. So a wrong guess about the prompt costs nothing
-unless the reply fits none of what the prompt says.
+quotes (a quotation counts up to its first blank line; what it says behind that may add a form, and takes none away
+from what the prompt asks for in the end). Where nothing is recognised, the reply goes back as it is; and where several
+forms are spoken of (a quoted question may end in "answer yes or no"), a reply in any of them will do. So a wrong guess
+about the prompt costs nothing unless the reply fits none of what the prompt says.
 
 What no pattern can know is said by whoever calls: `Wanted` can be made by hand (`JSON_OBJECT`, `binary`, `TWO_SCORES`).
 """
@@ -51,26 +52,28 @@ def wanted(prompt: str, *, system: str = "") -> Wanted:
         return _cell_of(prompt)
     told = instructions(system) + "\n" + instructions(prompt)
     plain: list[tuple[bool, int, Wanted]] = []
+    long: list[tuple[int, Wanted]] = []
     for shape in TABLE:
         for match in reversed(list(shape.asks.finditer(told))):
             form = shape.form(match, told)
             if form is None:
                 continue
             if not shape.plain:
-                return _unwrapping(Wanted(shape.name, *form), prompt)
+                long.append((match.end(), Wanted(shape.name, *form)))
+                break
             plain.append((is_strict(match, told), match.end(), Wanted(shape.name, *form)))
+    # A form that is described at length goes before a word. Of several one may stand in a quotation: each will do, and
+    # so will a word that the prompt asks for in the end ("... Reply with only yes or no").
+    if long:
+        described = max(end for end, _ in long)
+        long += [(end, form) for strict, end, form in plain if strict and "\n" in told[described:end]]
+        long.sort(key=lambda found: found[0], reverse=True)
+        return _unwrapping(_any_of([form for _, form in long]), prompt)
+    if len({match["name"] for match in _FIELD.finditer(told)}) > 1:
+        return _unwrapping(ANYTHING, prompt)  # no word of a reply that has several fields is the whole of it
     # What is said with "only" goes before the rest, and what is said last before what is said first.
     plain.sort(key=lambda found: found[:2], reverse=True)
     return _unwrapping(_any_of([form for _, _, form in plain]) if plain else ANYTHING, prompt)
-
-
-def as_asked(text: str, prompt: str) -> str:
-    """The reply in the form that the prompt asks for; see `wanted`.
-
-    Raises:
-        UnreadableError: it has not that form.
-    """
-    return wanted(prompt).read(text)
 
 
 def binary(output_format: str) -> Wanted:
@@ -122,6 +125,8 @@ _QUOTED = re.compile(
 )
 _EXAMPLE = re.compile(r"\b(?:json|format|dictionary|python|like this)\b", re.IGNORECASE)
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|\[[^\]\n]{1,40}\]|\*\*[^*\n]{1,40}\*\*:?\s*$|[A-Z][\w' ]{0,40}:)")
+#: "reasoning: Explain why ...": a field of a form, to be filled in.
+_FIELD = re.compile(r"^[ \t*-]{0,6}(?P<name>[a-z][a-z_]{2,40})\*{0,2}:[ \t]+(?:[^\s]+[ \t]+){2}", re.MULTILINE)
 #: A place to fill in.
 _SLOT = re.compile(
     r":\W{0,4}(?:\((?:int|integer|float|number|score)\)|<[^>\n]{1,40}>|\$?LETTER\b|\[\[?[^\]\n]{1,30}\]|[NX]\b)|"
@@ -142,7 +147,7 @@ def _any_of(forms: Sequence[Wanted]) -> Wanted:
             except UnreadableError as error:
                 problem = problem or error
         bare = text.strip(" \t\n.*\"'`()").casefold()
-        exact = [reading for reading in found if reading.casefold() == bare]
+        exact = [reading for reading in found if reading == text or reading.casefold() == bare]
         if not found:
             assert problem is not None
             raise problem

@@ -270,11 +270,11 @@ def test_two_scores_on_the_first_line(stub: Setup, reply: str, content: str) -> 
 
 def test_wrappers_go_unless_the_prompt_asks_for_them() -> None:
     for wrapped in ("**B**", "\\boxed{B}", "```\nB\n```", "```text\n**B**\n```", " B\n"):
-        assert shapes.as_asked(wrapped, "Choose.") == "B"
+        assert shapes.wanted("Choose.").read(wrapped) == "B"
     for wrapped, prompt in (("**B**", "As **X**."), ("\\boxed{B}", "In \\boxed{}."), ("```\nB\n```", "As ```X```.")):
-        assert shapes.as_asked(wrapped, prompt) == wrapped
+        assert shapes.wanted(prompt).read(wrapped) == wrapped
     for reply in ("**A** or **B**", "```\nA\n```\nis right", "\\boxed{A} or \\boxed{B}"):
-        assert shapes.as_asked(reply, "Choose.") == reply
+        assert shapes.wanted("Choose.").read(reply) == reply
 
 
 @pytest.mark.parametrize("cell", ["4", "-1", "nan", "good", "0.2 or 0.4"])

@@ -11,20 +11,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import openai_stub
 import pytest
-from served import COMMAND, command
+from served import COMMAND, Server, command, serving
 from test_stock_tasks import DUMMY, TASKS, benchmarks  # noqa: F401
 
-from mtrl_judge_plugin import cli
+from mtrl_judge_plugin import cli, engines
 from mtrl_judge_plugin.harness.census import judge_variables
-from mtrl_judge_plugin.harness.running import environment
+from mtrl_judge_plugin.harness.door import Door
+from mtrl_judge_plugin.harness.relay import relay_to
+from mtrl_judge_plugin.harness.running import _serving, environment
 
 #: Read by each interpreter at its start: the stub, no network but the loopback, no waiting in the host's retry loops.
 SITE = """
@@ -286,6 +290,144 @@ def test_what_cannot_run_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> 
         assert f"--port {port}: " in says(2, "--port", port, "--", "true")
     assert "want http://HOST:PORT" in says(2, "--url", "gpu-node:8900", "--", "true")
     assert "no server answers there" in says(2, "--url", f"http://127.0.0.1:{port}", "--", "true")
+
+
+def test_what_is_found_cannot_always_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content in {"garbage": b"\0\1", "script": b"#!/no/such/interpreter\n"}.items():
+        program = tmp_path / name
+        program.write_bytes(content)
+        program.chmod(0o755)
+        done = run(tmp_path, *stub(ledger="none"), "--", str(program))
+        assert done.status == 126
+        assert f"{program} cannot be run: " in done.errors
+        assert "Traceback" not in done.errors
+
+
+def test_names_to_keep_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "--keep", "USE_LLM_JUGDE", "--", "true"]) == 2
+    assert "did you mean USE_LLM_JUDGE" in capsys.readouterr().err
+    assert cli.main(["run", "--keep", "NOPE", "--", "true"]) == 2
+    assert "these are: " in (error := capsys.readouterr().err)
+    assert "OPENAI_API_URL, " in error
+
+
+@pytest.mark.parametrize("url", ["http://user:sesame@127.0.0.1:1", "user:sesame@host", "http://user:ses/ame@host/v1"])
+def test_a_password_in_the_address_is_not_shown(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "--url", url, "--", "true"]) == 2
+    error = capsys.readouterr().err
+    assert "MTRL_JUDGE_API_KEY" in error
+    assert "ame" not in error.replace("name", "")
+
+
+@contextlib.contextmanager
+def door_to(server: Server, *, relayed: bool, strict: bool = False) -> Iterator[tuple[Door, str, list[str]]]:
+    """(a door to the server, its address, why it ended the command)."""
+    reasons: list[str] = []
+    app = relay_to(server.url)[0] if relayed else server.app
+    door = Door(app, reasons.append, lambda: False, strict=strict)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/{door.token}/v1/chat/completions"
+        with _serving(door, listener):
+            yield door, url, reasons
+
+
+def asked(text: str, **body: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}], **body}
+
+
+def row(door: Door) -> list[float]:
+    """judgments, cached, failed, unreadable, unscored."""
+    (tally,) = door.tallies.values()
+    judgments, cached, _, *failures = tally.row()[:6]
+    return [judgments, cached, *failures]
+
+
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("never")
+
+
+@pytest.fixture
+def stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engines.ENGINES, "stub", "stub_engine:StubEngine")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("relayed", [False, True])
+@pytest.mark.usefixtures("stub_engine")
+def test_what_nobody_waited_for_is_not_answered(relayed: bool, stream: bool) -> None:
+    with (
+        serving(seconds=1.0, keep_alive=0.1) as server,
+        door_to(server, relayed=relayed, strict=True) as (door, url, reasons),
+    ):
+
+        def give_up(text: str) -> None:
+            with httpx.stream("POST", url, json=asked(text, stream=stream), timeout=0.3) as response:
+                assert next(response.iter_lines()) == ": waiting"
+
+        with httpx.Client() as client:
+            if stream:
+                give_up("[[reply:1]]")
+            else:
+                with pytest.raises(httpx.TimeoutException):
+                    client.post(url, json=asked("[[reply:1]]", stream=False), timeout=0.3)
+            # The server was told, and long before it could have answered.
+            until(lambda: httpx.get(f"{server.url}/health").json()["waiting"] == 0)
+            until(lambda: row(door) == [1, 0, 1, 0, 1])
+            assert reasons == [], "the client will ask again"
+            assert client.post(url, json=asked("[[reply:1]]", stream=stream), timeout=30).status_code == 200
+            until(lambda: row(door) == [1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("usage", [False, True])
+@pytest.mark.parametrize("relayed", [False, True])
+@pytest.mark.usefixtures("stub_engine")
+def test_streams_are_counted(tmp_path: Path, relayed: bool, usage: bool) -> None:
+    options = {"stream": True, **({"stream_options": {"include_usage": True}} if usage else {})}
+    number = "Reply with only a number from 1 to 5."
+    with (
+        serving(seconds=0.3, keep_alive=0.1, ledger=tmp_path / "ledger.sqlite") as server,
+        door_to(server, relayed=relayed) as (door, url, reasons),
+    ):
+        client = openai.OpenAI(api_key="x", base_url=url.removesuffix("/chat/completions"), max_retries=0)
+
+        def say(text: str) -> str:
+            stream = client.chat.completions.create(model="m", messages=asked(text)["messages"], **options)  # type: ignore[call-overload]
+            parts = list(stream)
+            assert [bool(part.choices) for part in parts] == [True] * 4 + [False] * usage
+            return "".join(choice.delta.content or "" for part in parts for choice in part.choices)
+
+        assert [say("[[reply:b]]"), say("[[reply:b]]")] == ["b", "b"]
+        until(lambda: row(door) == [2, 1, 0, 0, 0])
+        (tally,) = door.tallies.values()
+        assert tally.tokens > 100
+        with pytest.raises(openai.APIError):
+            say(f"{number} [[reply:nine]]")
+        until(lambda: row(door) == [3, 1, 0, 1, 1])
+        assert "has not the form" in door.summary("x", knows_forced=False)
+        assert reasons == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.usefixtures("stub_engine")
+def test_a_server_that_ends_amid_an_answer_is_no_answer(stream: bool) -> None:
+    with command(engine="seconds=60") as (process, url):
+        wait_for(url)
+        with (
+            door_to(Server(url, ""), relayed=True, strict=True) as (door, address, reasons),
+            ThreadPoolExecutor(1) as pool,
+        ):
+            waiting = pool.submit(httpx.post, address, json=asked("[[reply:1]]", stream=stream), timeout=60)
+            until(lambda: httpx.get(f"{url}/health").json()["waiting"] == 1)
+            process.kill()
+            response = waiting.result()
+            assert response.status_code == 502
+            assert "does not answer" in response.text
+            until(lambda: row(door) == [1, 0, 1, 0, 1])
+            assert len(reasons) == 1
 
 
 def test_a_server_of_another_kind_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import io
 import json
 import signal
@@ -145,8 +146,31 @@ def test_n_is_one_judgment_when_greedy_and_draws_when_not(server: Server) -> Non
 
 def test_stop_cuts_the_reply_and_not_the_reasoning(server: Server) -> None:
     assert server.say("[[reply:8 6\nsince 1]]", stop=["\n", "x"]) == "8 6"
-    assert server.say("[[reply:8 6\nsince 2]]", stop="since") == "8 6\n"
+    assert server.say("[[reply:8 6\nsince 2]]", stop="since") == "8 6"
     assert server.say("[[reply:8 6]]", stop="nowhere") == "8 6"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "stop", "body", "content"),
+    [
+        ('[[reply:{"a":\n1}]]', "\n", {"response_format": {"type": "json_object"}}, None),
+        ('[[reply:{"a":\n1}]] [[repair:{"a": 1}]]', "\n", {"response_format": {"type": "json_object"}}, '{"a": 1}'),
+        ("Answer only yes or no. [[reply:yes]]", ["e"], {}, None),
+        ("Answer only yes or no. [[reply:no\nyes]]", ["\n"], {}, "no"),
+        ("[[reply:abc]]", "a", {}, None),
+        ("[[reply:abc]] [[repair:bc]]", ["", "a"], {}, "bc"),
+    ],
+)
+def test_what_stands_before_a_stop_word_has_the_form(
+    server: Server, prompt: str, stop: str | list[str], body: dict[str, Any], content: str | None
+) -> None:
+    if content is not None:
+        assert server.say(prompt, stop=stop, **body) == content
+        return
+    response = server.post(prompt, stop=stop, **body)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "unreadable_reply")
+    told = StubEngine.asked[server.nonce][-1][-1]["content"][0]["text"]
+    assert f"What follows the first of these is not read: {json.dumps(stop).strip('[]')}." in told
 
 
 def test_logprobs_are_null_where_the_engine_has_none(server: Server) -> None:
@@ -274,6 +298,34 @@ def test_json_schema(server: Server) -> None:
         == "invalid_schema"
     )
     assert server.post("[[reply:{}]]", response_format={"type": "json_schema"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("form", "allowed"),
+    [
+        ({"type": "array"}, False),
+        ({"type": ["string", "null"]}, False),
+        ({"enum": ["yes", "no"]}, False),
+        ({"const": 1}, False),
+        ({"$defs": {"a": {"type": "string"}}, "$ref": "#/$defs/a"}, False),
+        ({"properties": {"a": {"$ref": "#/$defs/none"}}}, False),
+        ({"properties": {"a": {"$ref": "other.json"}}}, False),
+        ({"type": ["object", "null"]}, True),
+        ({"enum": ["no", {}]}, True),
+        ({"$defs": {"a": {"type": "object"}}, "$ref": "#/$defs/a"}, True),
+        ({"$defs": {"a": True}, "$ref": "#/$defs/a"}, True),
+        ({"$id": "http://x/y", "$defs": {"a": {"$id": "z", "type": "object"}}, "$ref": "z"}, True),
+        ({"$defs": {"a": {"$anchor": "here"}}, "properties": {"a": {"$ref": "#here"}}}, True),
+        ({"properties": {"$ref": {"const": {"$ref": "nowhere"}}}}, True),
+    ],
+)
+def test_schemas_that_no_reply_can_fit_are_not_asked_for(server: Server, form: dict[str, Any], allowed: bool) -> None:
+    body = {"type": "json_schema", "json_schema": {"name": "x", "schema": form}}
+    response = server.post("[[reply:{}]]", response_format=body)
+    assert response.status_code == (200 if allowed else 400), response.text
+    if not allowed:
+        assert response.json()["error"]["code"] == "invalid_schema"
+        assert StubEngine.asked[server.nonce] == []
 
 
 def test_a_pydantic_model_by_openais_own_helper(server: Server) -> None:
@@ -434,6 +486,10 @@ def test_health_answers_while_large_requests_are_read() -> None:
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages.0.content"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": ""}]}, "messages"),
+        ({"messages": [{"role": "user", "content": " \n"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": " "}]}]}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
         ({"messages": [{"role": "user", "content": ""}], "temperature": -1}, "temperature"),
         ({"messages": [{"role": "user", "content": "x"}], "n": 0}, "n"),
         ({"messages": [{"role": "user", "content": "x"}], "max_tokens": "many"}, "max_tokens"),
@@ -446,6 +502,12 @@ def test_what_is_wrong_with_a_request_is_named(server: Server, body: dict[str, A
     error = response.json()["error"]
     assert error["type"] == "invalid_request_error"
     assert error["param"].startswith(param)
+
+
+def test_an_unknown_part_is_named(server: Server) -> None:
+    response = server.post(messages=[{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}])
+    assert response.status_code == 400
+    assert "messages.0.content.0: Input tag 'input_audio'" in response.json()["error"]["message"]
 
 
 def test_the_ledger_answers_again(tmp_path: Path) -> None:
@@ -478,6 +540,21 @@ def test_sigterm_drains() -> None:
         assert all(line["path"] == "/v1/chat/completions" and line["shape"] == "any" for line in lines)
         assert "reply:" not in rest, "no prompt in the log"
         assert "4 judgments" in rest
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_second_signal_ends_the_server_at_once(number: int) -> None:
+    with command(engine="seconds=60") as (process, url), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(Server(url, "").post, "[[reply:1]]", timeout=60)
+        time.sleep(1)
+        process.send_signal(number)
+        process.send_signal(number)  # as a wrapper does, which passes on what the whole group got
+        time.sleep(1.5)
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(10) == 128 + number
+        with contextlib.suppress(httpx.TransportError):  # whether anything is said yet is uvicorn's matter
+            assert waiting.result().status_code == 500
 
 
 def test_prompts_are_logged_if_that_is_asked_for() -> None:

@@ -206,6 +206,57 @@ CASES = {
     "table cell": (TABLE, {"0.4": "0.4", "q | t | a cat | 1.0 |": "1.0"}, ["4", "good", ""]),
 }
 SHAPES = [shape.name for shape in ROWS]
+ZERO_TO_FIVE = "Give a score between 0 and 5. Output only the number."
+SCALE = 'Rate it on a scale of 1 to 10, strictly in this format: "[[rating]]", for example: "Rating: [[5]]".'
+TWO = "Output a single line containing only two values, the scores on a scale of 1 to 10."
+GRADE = "End with 'GRADE: $LETTER' (without quotes) where LETTER is one of C, P, I."
+CHINESE = 'Answer only "是" or "否".'
+OBJECT = 'Reply as JSON: {"score": 3}'
+
+
+@pytest.mark.parametrize(
+    ("prompt", "replies"),
+    [
+        (ZERO_TO_FIVE, ["4,5", "0,9", "1,000", "Score: 3,5", "4/10", "3 out of 10", "The score is 2 of 10"]),
+        (ZERO_TO_FIVE, ["score is 4 or 5", "4 - 5", "Score: 4.5%", "2: 3 points off", "3, 4, 5, 5, 2", "4\n5", "-3"]),
+        ('Only return "1" or "0".', ["Score: 0,9", "Score: 1 out of 5", "1\n0"]),
+        ("Answer only yes or no.", ["No. Yes.", "no, yes", "yes\nno", "Yes and no"]),
+        (LETTERS, ["A. or B.", "A) and C)", "A\nB", "A, B"]),
+        (SCALE, ["[[50]]", "[[-3]]", "[[8/100]]"]),
+        (VIBE, ["Rating: 50", "Rating: -1", "Rating: 4,5"]),
+        (TWO, ["85 90", "8 out of 10", "8,5", "8/100 7/100"]),
+        (GRADE, ["GRADE: X", "X"]),
+        (CHINESE, ["不知道"]),
+        (OBJECT, ['{"score": 1, "score": 5}', '{"score": 1} {"score": 5}', "{'score': 1, 'score': 5}"]),
+    ],
+)
+def test_what_could_mean_two_things_is_refused(prompt: str, replies: list[str]) -> None:
+    wanted = shapes.wanted(prompt)
+    for reply in replies:
+        with pytest.raises(UnreadableError):
+            print(reply, "->", wanted.read(reply))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read"),
+    [
+        (ZERO_TO_FIVE, {"4/5": "4", "4 out of 5": "4", "1. ok\n2. ok\nScore: 4": "4", "4. Good.": "4"}),
+        ("Only output -1, 0, or 1.", {"-1": "-1", "0": "0", "1": "1"}),
+        ("Answer with only a number between 0 and 100.", {"85%": "85", "85": "85"}),
+        (SCALE, {"[[8/10]]": "[[8/10]]", "Rating: [[10]]": "Rating: [[10]]"}),
+        (TWO, {"8 out of 10, 6 out of 10": "8 6"}),
+        (GRADE, {"So.\nGRADE: P": "So.\nGRADE: P"}),
+        (CHINESE, {"是。": "是", "否，不对": "否"}),
+        (OBJECT, {'{"score": 1} or {"score": 1}': '{"score": 1}'}),
+    ],
+)
+def test_what_can_only_mean_one_thing_is_read(prompt: str, read: dict[str, str]) -> None:
+    wanted = shapes.wanted(prompt)
+    assert {reply: wanted.read(reply) for reply in read} == read
+
+
+def test_a_repair_lists_the_letters() -> None:
+    assert "(A, B, C, D)" in shapes.wanted(LETTERS).says
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -346,3 +397,15 @@ def test_reasoning_is_not_shown_where_it_is_not_asked_for(case: str) -> None:
 def test_long_prompts_take_no_time(filler: str) -> None:
     for prompt in (filler * 400_000, filler * 400_000 + "|"):
         shapes.wanted(prompt)
+
+
+JSON_IN_A_QUOTE = (
+    'Question: How do I read it?\nAnswer: Use GET.\n\nThe body comes back as JSON with "id": 3.\n\n'
+    'Is the answer right? Reply with only "yes" or "no".'
+)
+
+
+@pytest.mark.parametrize("reply", ["yes", "No", "**yes**"])
+def test_what_the_prompt_asks_for_in_the_end_is_taken_whatever_it_quotes(reply):
+    assert shapes.wanted(JSON_IN_A_QUOTE).read(reply).casefold() == reply.strip("*").casefold()
+    assert "yes" in shapes.wanted(JSON_IN_A_QUOTE).says

@@ -18,6 +18,8 @@ ADDRESS = "MTRL_JUDGE_DOOR"
 _ANY_TASK = "(tasks not told apart)"
 #: What a client by itself tries again: no reason to stop.
 _TRY_AGAIN = (429, 499)
+#: How the server, and the relay, write one into a stream: a message of its own.
+_STREAMED_ERROR = b'data: {"error"'
 _COLUMNS = ("judgments", "cached", "forced", "failed", "unreadable", "unscored", "tokens", "seconds")
 
 
@@ -133,7 +135,11 @@ class Door:
         async def sent(message: Any) -> None:
             nonlocal status, said
             status = message.get("status", status)
-            said += message.get("body", b"") if status >= 400 else b""
+            body = message.get("body", b"")
+            if status >= 400:
+                said += body
+            elif body.startswith(_STREAMED_ERROR):  # a stream has said 200 before it fails
+                said = body.removeprefix(b"data: ")
             await send(message)
 
         tally = self.tallies[task]
@@ -148,10 +154,13 @@ class Door:
             tally.forced += bool(notes.get("forced"))
             tally.tokens += notes["prompt_tokens"] + notes["completion_tokens"]
         elif not self._stopping():  # the questions of a command that was ended are nobody's failure
-            error = json_object(said).get("error", {})
-            reason = str(error.get("message") or "the client did not wait for the answer")
+            left = status == 499 or (status == 200 and not said)
+            error = json_object(said).get("error")
+            error = error if isinstance(error, dict) else {}  # something between here and the server may say anything
+            otherwise = "the client did not wait for the answer" if left else f"the answer had the status {status}"
+            reason = str(error.get("message") or otherwise)
             tally.failures[key] = (error.get("code") == "unreadable_reply", reason)
-            if self._strict and status not in _TRY_AGAIN:
+            if self._strict and not left and status not in _TRY_AGAIN:
                 self._stop(f"a judgment of {task} has no verdict (--strict): {reason}")
 
     def summary(self, about: str, *, knows_forced: bool) -> str:
@@ -196,7 +205,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     """A body's JSON object; empty where it holds none."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

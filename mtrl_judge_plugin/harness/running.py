@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import os
 import shutil
 import signal
@@ -42,7 +43,9 @@ docs/benchmarks.md says for each benchmark whether it works, and what it needs b
 
 A judgment without a verdict is written down as a 0 by most tasks. The summary counts it as unscored (failed: there was
 no reply; unreadable: the reply held no verdict) and says that these scores are not to be read. --strict ends the
-command at the first one, with exit status 3. Otherwise the exit status is the command's own; 2 if it was not run.
+command at the first one, with exit status 3; but not where the client gave up or the queue was full (429), as clients
+try these again by themselves: what has no verdict at the end makes it 3 nevertheless. Otherwise the exit status is the
+command's own; 2 if it was not run, 126 if it cannot be, 127 if there is none.
 
 Limits. Tasks are told apart by lmms-eval with this plugin in its environment; the judgments of other programs are one
 row. Sums hold what was answered: a question that was asked again until it had its
@@ -50,7 +53,7 @@ verdict counts once, and tokens of failed ones do not count. With --url, `forced
 tokens is taken as cached. A model under test that goes by OPENAI_API_BASE or OPENAI_BASE_URL would ask the judge: that
 ends the run; give it base_url=... in --model_args.
 """
-_NOT_RUN, _STRICT, _NOT_FOUND = 2, 3, 127
+_NOT_RUN, _STRICT, _CANNOT_RUN, _NOT_FOUND = 2, 3, 126, 127
 #: Seconds that a command has to end after a signal.
 _GRACE = 10.0
 #: Requests and bytes that the command's own judge takes: more than `serve` does, as it has no other clients.
@@ -80,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         return _refuse("no command; for example: mtrl-judge run -- lmms-eval --model ... --tasks mmvet")
     if shutil.which(argv[0]) is None:
         return _refuse(f"{argv[0]}: there is no such command", _NOT_FOUND)
+    if problem := _unknown(args.keep):
+        return _refuse(problem)
     try:
         listener = socket.create_server(("127.0.0.1", args.port))
     except (OSError, OverflowError) as error:
@@ -104,13 +109,29 @@ def run(args: argparse.Namespace) -> int:
             _say(f"WARNING: for this run set to other values than you gave them: {names} (--keep NAME leaves one)")
         _say(f"mtrl-judge run: {about} judges the tasks of {argv[0]}")
         with _serving(door, listener), stops.by_signals():
-            status = stops.wait(argv, {**os.environ, **variables})
+            try:
+                # A group of its own, with its children, so that none is left over.
+                process = subprocess.Popen(argv, env={**os.environ, **variables}, start_new_session=True)
+            except OSError as error:  # no program of this machine's, a script without its interpreter, ...
+                return _refuse(f"{argv[0]} cannot be run: {error.strerror or error}", _CANNOT_RUN)
+            status = stops.wait(process)
     _say(door.summary(about, knows_forced=not args.url))
     if stops.reason:
         _say(f"mtrl-judge run: stopped: {stops.reason}")
     if door.misled:
         return _NOT_RUN
     return _STRICT if args.strict and any(tally.failures for tally in door.tallies.values()) else status
+
+
+def _unknown(names: Sequence[str]) -> str | None:
+    """What is wrong with the names that --keep was given: a misspelt one would be overridden all the same."""
+    known = sorted(environment("", os.environ))
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known)
+            there = f"did you mean {' or '.join(close)}?" if close else f"these are: {', '.join(known)}"
+            return f"--keep {name}: no variable that is set for the command; {there}"
+    return None
 
 
 #: Clients would send requests to this machine through a proxy as well.
@@ -184,13 +205,11 @@ class _Stops:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
 
-    def wait(self, argv: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Run the command to its end; returns its exit status.
+    def wait(self, process: subprocess.Popen[bytes]) -> int:
+        """Until the command, which leads a group of its own, has ended; returns its exit status.
 
-        The first signal goes to the command and its children, a second one or the end of the grace kills them: they are
-        a group of their own, so that none is left over.
+        The first signal goes to the command and its children, a second one or the end of the grace kills them.
         """
-        process = subprocess.Popen(argv, env=dict(environment), start_new_session=True)
         sent, since = 0, 0.0
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):

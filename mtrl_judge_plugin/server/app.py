@@ -142,12 +142,12 @@ async def _chat(request: Request, desk: Desk) -> Response:
                 await asyncio.wait({work, hangup}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 hangup.cancel()
+            if hangup.done() and not hangup.cancelled():  # also where the answer is there: nobody takes it
+                return Response(status_code=_GONE)
             if work.done():
                 completion = work.result()
                 if not asked.request.stream:
                     return JSONResponse(completion.model_dump())
-            elif hangup.done() and not hangup.cancelled():
-                return Response(status_code=_GONE)
         streaming = True
         deadline = started + desk.settings.timeout
         return _Stream(_events(work, asked, desk.settings.keep_alive, deadline), leave)

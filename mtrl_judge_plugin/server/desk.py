@@ -17,6 +17,7 @@ from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.engines import Conversation, Sampling, reply_tokens
 from mtrl_judge_plugin.judge import Judge, Reply
 from mtrl_judge_plugin.prompts import Message
+from mtrl_judge_plugin.readings import UnreadableError
 from mtrl_judge_plugin.server import protocol
 from mtrl_judge_plugin.server.guards import Queue
 from mtrl_judge_plugin.server.metrics import Metrics
@@ -39,6 +40,8 @@ _THREADS = 8
 _MAX_TOKENS = 1024
 #: Between the seeds of the draws of one request: engines count up from a seed, one for each conversation.
 _SEEDS_PER_DRAW = 1_000_003
+#: How many stop words the judge is told of, and in how many characters: any client may send any number.
+_STOP_WORDS_SHOWN, _STOP_WORDS_LENGTH = 8, 200
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class Desk:
     def _check(self, request: ChatRequest) -> Asked:
         system, turns = _turns(request, Pictures(self.settings))
         question = chat.last_question(turns)
-        wanted = _wanted(request, question, system)
+        wanted = _before_stop(_wanted(request, question, system), request.stop)
         instruction = wanted.says if wanted.shape.startswith("json") else None
         conversation = chat.conversation(turns, system=system or None, instruction=instruction)
         own = self.judge.sampling
@@ -209,7 +212,8 @@ def _turns(request: ChatRequest, pictures: Pictures) -> tuple[str, list[Message]
             system += [part["text"] for part in parts]
         else:
             turns.append({"role": message.role, "content": parts})
-    if not turns or turns[-1]["role"] != "user" or not turns[-1]["content"]:
+    last = turns[-1]["content"] if turns and turns[-1]["role"] == "user" else []
+    if not any(part["type"] != "text" or part["text"].strip() for part in last):
         raise ApiError(400, "the last message must be the user's, and not empty", "no_question", param="messages")
     return "\n\n".join(system), turns
 
@@ -225,32 +229,53 @@ def _wanted(request: ChatRequest, question: str, system: str) -> Wanted:
     return wanted_by(form.json_schema.schema_)
 
 
+def _before_stop(form: Wanted, stop: str | Sequence[str] | None) -> Wanted:
+    """The form, of what stands before the first stop word.
+
+    A form that is read from the whole and cut afterwards may be none any more: half an object, the "y" of "yes". So
+    what the cut leaves has to have the form, and else is asked for again like any other reply without it.
+    """
+
+    def read(reply: str) -> str:
+        text = form.read(protocol.cut(reply, stop))
+        if not text.strip():
+            raise UnreadableError("the reply is empty")
+        if protocol.cut(text, stop) != text:  # "y" is read as "yes", and stop is "e"
+            raise UnreadableError(f"the form itself holds a stop word: {text[:80]!r}")
+        return text
+
+    says = form.says
+    if words := protocol.words_of(stop):
+        shown = ", ".join(json.dumps(word) for word in words[:_STOP_WORDS_SHOWN])
+        says = f"{says} What follows the first of these is not read: {shown[:_STOP_WORDS_LENGTH]}."
+    return Wanted(form.shape, says, read)
+
+
 def _choice(answer: Answer, asked: Asked) -> Choice:
     reply = answer.replies[-1]
-    whole = len(reply.text) == len(visible(reply.raw))
-    text = protocol.cut(answer.text, asked.request.stop)
-    stopped = whole or len(text) < len(answer.text)
-    message = ReplyMessage(content=_clean(text), reasoning_content=_clean(answer.reasoning) or None)
+    said = protocol.cut(reply.text, asked.request.stop)
+    stopped = len(said) < len(reply.text) or len(reply.text) == len(visible(reply.raw))
+    message = ReplyMessage(content=_clean(answer.text), reasoning_content=_clean(answer.reasoning) or None)
     return Choice(
         index=0,
         message=message,
         finish_reason="stop" if stopped else "length",
-        logprobs=_logprobs(reply, answer.text, text),
+        logprobs=_logprobs(reply, said, answer.text),
     )
 
 
-def _logprobs(reply: Reply, answer: str, text: str) -> ChoiceLogprobs | None:
+def _logprobs(reply: Reply, said: str, text: str) -> ChoiceLogprobs | None:
     """Of the content's tokens, where the content is one run of the reply's and there is no doubt which.
 
     Args:
         reply: the judge's.
-        answer: the reply in the form that was asked for.
-        text: the answer up to a word at which it shall end.
+        said: its text up to a word at which it shall end.
+        text: that in the form that was asked for.
     """
     at = 0
-    if answer != reply.text:
-        at = reply.text.find(text)
-        if at < 0 or at != reply.text.rfind(text):
+    if text != said:
+        at = said.find(text)
+        if at < 0 or at != said.rfind(text):
             return None
     tokens = reply_tokens.part(reply.logprobs, reply.text, at, at + len(text))
     return ChoiceLogprobs.of((_clean(token), logprob) for token, logprob in tokens) if tokens else None

@@ -100,14 +100,27 @@ def parse(body: bytes) -> ChatRequest:
     try:
         return ChatRequest.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        found = error.errors(include_url=False, include_context=False, include_input=False)
     except (ValueError, RecursionError) as problem:
         raise ApiError(400, f"the body is no JSON: {type(problem).__name__}", "invalid_json") from None
-    # Of a union of types, the field is named and not the type that did not fit.
-    place = [str(part) for part in first["loc"] if part not in ("str", "list[union]") and "[" not in str(part)]
-    param = ".".join(place)
+    # Of a union of types, whatever came closest to fitting says best what is wrong.
+    field = _place(found[0]["loc"])
+    alike = [problem for problem in found if _place(problem["loc"])[: len(field)] == field]
+    first = max(alike, key=lambda problem: len(problem["loc"]))
+    param = ".".join(_place(first["loc"]))
     message = f"{param}: {first['msg']}" if param else str(first["msg"])
     raise ApiError(400, message[:300], str(first["type"]), param=param or None)
+
+
+def _place(loc: Sequence[int | str]) -> list[str]:
+    """Where an error is, without the types of unions, which stand there among the fields."""
+    place: list[str] = []
+    tag = False  # the one behind the name of a tagged union
+    for part in map(str, loc):
+        if not tag and part != "str" and "[" not in part:
+            place.append(part)
+        tag = part.startswith("tagged-union[")
+    return place
 
 
 class Usage(BaseModel):
@@ -219,6 +232,10 @@ def cut(text: str, stop: str | Sequence[str] | None) -> str:
     >>> cut("8 6\\nsince", "\\n")
     '8 6'
     """
-    words = [stop] if isinstance(stop, str) else list(stop or ())
-    ends = [text.find(word) for word in words if word and word in text]
+    ends = [text.find(word) for word in words_of(stop) if word in text]
     return text[: min(ends)] if ends else text
+
+
+def words_of(stop: str | Sequence[str] | None) -> list[str]:
+    """A request's stop words; empty ones stop nothing."""
+    return [word for word in ([stop] if isinstance(stop, str) else stop or ()) if word]

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 from jsonschema.protocols import Validator  # type: ignore[import-untyped]
-from referencing import Registry
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 
 from mtrl_judge_plugin import objects, shapes
 from mtrl_judge_plugin.readings import UnreadableError
@@ -35,13 +36,17 @@ _COSTLY = {
     "unevaluatedItems",
     "unevaluatedProperties",
 }
+#: Keywords that hold values, not schemas: a "$ref" in them is none.
+_DATA = {"const", "enum", "default", "examples"}
+#: References that are followed to find out what the top of a schema is.
+_HOPS = 8
 
 
 def wanted_by(schema: Mapping[str, Any]) -> Wanted:
     """The form of a reply that must be an object which fits the schema.
 
     Raises:
-        ApiError: 400, the schema is none, or longer than 64 KiB.
+        ApiError: 400, the schema is none, longer than 64 KiB, refers to something elsewhere, or no object can fit it.
     """
     param = "response_format.json_schema.schema"
     text = json.dumps(schema)
@@ -55,6 +60,8 @@ def wanted_by(schema: Mapping[str, Any]) -> Wanted:
         raise ApiError(
             400, f"the schema cannot be used: {type(error).__name__}", "invalid_schema", param=param
         ) from None
+    if problem := _hopeless(schema):
+        raise ApiError(400, problem, "invalid_schema", param=param)
     costly = is_costly(schema)
 
     def read(reply: str) -> str:
@@ -89,6 +96,57 @@ def is_costly(schema: Any) -> bool:
         elif isinstance(node, list):
             rest += node
     return False
+
+
+def _hopeless(schema: Mapping[str, Any]) -> str | None:
+    """Why no reply can fit: found before the judge is asked, twice, for nothing; None where one may."""
+    top, reference = schema, ""
+    try:
+        for reference, resolver in _references(schema):
+            resolver.lookup(reference)
+        for _ in range(_HOPS):
+            if not isinstance(top.get("$ref"), str):
+                break
+            reference = top["$ref"]
+            top = _resolver(schema).lookup(reference).contents
+            if not isinstance(top, Mapping):  # true, false
+                return None
+    except Exception:  # whatever the library makes of it
+        return f"a reference leads out of the schema or to nothing in it: {str(reference)[:100]!r}"
+    kinds = top.get("type", "object")
+    values = [top["const"]] if "const" in top else top.get("enum")
+    if "object" not in ([kinds] if isinstance(kinds, str) else kinds):
+        return f"the reply is an object, and this schema wants: {json.dumps(kinds)[:100]}; put it under a property"
+    if values is not None and not any(isinstance(value, dict) for value in values):
+        return "the reply is an object, and this schema lists other values; put them under a property"
+    return None
+
+
+def _references(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each reference, and who looks it up where it stands."""
+    rest: list[tuple[Any, Any]] = [(schema, _resolver(schema))]
+    while rest:
+        node, resolver = rest.pop()
+        if isinstance(node, list):
+            rest += [(item, resolver) for item in node]
+        elif isinstance(node, dict):
+            if node is not schema and isinstance(node.get("$id"), str):  # what it holds is relative to this
+                resolver = resolver.in_subresource(_resource(node))
+            for key, value in node.items():
+                if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+                    yield value, resolver
+                elif key not in _DATA:
+                    rest.append((value, resolver))
+
+
+def _resolver(schema: Mapping[str, Any]) -> Any:
+    resource = _resource(schema)
+    address = resource.id() or ""
+    return Registry().with_resource(address, resource).crawl().resolver(address)
+
+
+def _resource(schema: Any) -> Resource[Any]:
+    return Resource.from_contents(schema, default_specification=DRAFT202012)
 
 
 def _class_of(schema: Mapping[str, Any]) -> type[Validator]:

@@ -6,7 +6,10 @@ import argparse
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.ledger import LedgerError
@@ -30,6 +33,10 @@ Only data URLs are taken as images, unless --allow-host or --allow-folder says o
 ledger when they are asked for again. `logprobs` are those of the content's tokens, the chosen ones alone; null where
 the engine has none, or where the content is not word for word what was generated. Any model name will do.
 """
+#: Seconds within which signals are one: a wrapper (`timeout`, `uv run`) may pass on what the whole group got.
+_ONE_SIGNAL = 0.5
+#: Seconds between the second signal and the end, whatever still runs.
+_LAST_SECONDS = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or Ctrl-C, then finish what was begun; returns the exit status."""
+    """Serve until SIGTERM or Ctrl-C, then finish what was begun, or at the second one do not; the exit status."""
     try:
         import uvicorn
 
@@ -115,9 +122,11 @@ def run(args: argparse.Namespace) -> int:
         timeout_graceful_shutdown=int(args.timeout) + 1,
     )
     server = uvicorn.Server(config)
-    # uvicorn drains at the signal and then raises it once more: by then it shall do nothing.
+    ends = _Ends(server)
+    # In place of uvicorn's own, which knows no second SIGTERM, and before it: the signal may come while it starts.
+    server.handle_exit = ends.on_signal  # type: ignore[method-assign]
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+        signal.signal(number, ends.on_signal)
     listener = config.bind_socket()
     listener.listen(config.backlog)  # whoever reads the line below may connect at once
     host, port = listener.getsockname()[:2]
@@ -125,7 +134,34 @@ def run(args: argparse.Namespace) -> int:
     print(f"mtrl-judge serves {judge.name} at http://{shown}:{port}/v1", file=sys.stderr, flush=True)
     server.run(sockets=[listener])
     print(judge.summary(), file=sys.stderr, flush=True)
-    return 0
+    return ends.status
+
+
+class _Ends:
+    """Ends a server: the first signal lets it finish, the second does not.
+
+    Attributes:
+        status: exit status.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self.status = 0
+        self._server = server
+        self._first = 0.0
+
+    def on_signal(self, sig: int, frame: object) -> None:
+        """As `signal.signal` has it."""
+        now = time.monotonic()
+        if not self._first:
+            self._first = now
+            self._server.should_exit = True
+        elif now - self._first > _ONE_SIGNAL and not self.status:
+            self.status = 128 + sig
+            self._server.force_exit = True
+            # The engine may be amid a batch, and whoever asks twice does not wait for its end.
+            timer = threading.Timer(_LAST_SECONDS, os._exit, [self.status])
+            timer.daemon = True
+            timer.start()
 
 
 def _folders(folders: list[Path]) -> tuple[Path, ...]:
