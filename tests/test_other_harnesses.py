@@ -32,7 +32,6 @@ def test_inspect_ai_grades_by_it(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, partial: bool
 ) -> None:
     """Its accuracy counts C as 1, P as 0.5 and I as 0."""
-    pytest.importorskip("inspect_ai")
     from inspect_ai import Task, eval
     from inspect_ai.dataset import Sample
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
