@@ -1,10 +1,10 @@
 """What a caller's prompt asks the reply to look like, told from its instructions by the table of shapes.
 
 Recognition is conservative. Only the instructions are looked at, not the questions and answers that a judge's prompt
-quotes (a quotation counts up to its first blank line; what it says behind that may add a form, and takes none away
-from what the prompt asks for in the end). Where nothing is recognised, the reply goes back as it is; and where several
-forms are spoken of (a quoted question may end in "answer yes or no"), a reply in any of them will do. So a wrong guess
-about the prompt costs nothing unless the reply fits none of what the prompt says.
+quotes (up to the end that the prompt marks, or else up to the first blank line; what a quotation says behind that may
+add a form, and takes none away from what the prompt asks for in the end). Where nothing is recognised, the reply goes
+back as it is; and where several forms are spoken of (a quoted question may end in "answer yes or no"), a reply in any
+of them will do. So a wrong guess about the prompt costs nothing unless the reply fits none of what the prompt says.
 
 What no pattern can know is said by whoever calls: `Wanted` can be made by hand (`JSON_OBJECT`, `binary`, `TWO_SCORES`).
 """
@@ -92,9 +92,17 @@ def instructions(prompt: str) -> str:
     """The part of a prompt that tells the judge what to do: without fenced blocks and quoted questions and answers."""
     if len(prompt) > 2 * _REACH:
         prompt = f"{prompt[:_REACH]}\n\n{prompt[-_REACH:]}"
+    lines = prompt.splitlines()
+    ends = {mark["what"].casefold(): at for at, line in enumerate(lines) if (mark := _MARK.match(line)) and mark["end"]}
     kept: list[str] = []
     fenced = quoted = example = False
-    for line in prompt.splitlines():
+    delimited = -1  # where the quotation ends that was opened by a mark of its own
+    for at, line in enumerate(lines):
+        if at <= delimited:
+            continue
+        if (mark := _MARK.match(line)) and ends.get(mark["what"].casefold(), -1) > at:
+            delimited = ends[mark["what"].casefold()]
+            continue
         if line.lstrip().startswith("```"):
             # A block that shows a form is an instruction, too.
             example = not fenced and bool(_EXAMPLE.search("\n".join([*kept[-2:], line])))
@@ -120,7 +128,13 @@ _RULE = re.compile(r"\s*(?:[-=*_#]\s*){3,}$")
 #: A line that opens something quoted: "Question: ...", "[Assistant Response]", "### [Response]: ...", "Answer 1: ...".
 _QUOTED = re.compile(
     r"[\s#*\[<(-]{0,12}(?:[\w'’-]{1,20}\s){0,4}(?:question|query|answer|response|prediction|solution|caption|options?|"
-    r"choices|truth|reference|transcription|judge?ment)s?(?:\s+(?:\d+|[A-Z]))?[\]*>)]{0,4}(?::|\s*$)",
+    r"choices|truth|reference|transcription|judge?ment|prompt|submission|expression)s?(?:\s+(?:\d+|[A-Z]))?[\]*>)]{0,4}(?::|\s*$)",
+    re.IGNORECASE,
+)
+#: "[The Start of Assistant A's Answer]" or "[Assistant A]", and the same with "End": what stands between is quoted.
+_MARK = re.compile(
+    r"[ \t]*[\[<(|*#=-]{1,4}[ \t]*(?:the[ \t]+)?(?:(?:(?P<end>end)|start|begin(?:ning)?)\b(?:[ \t]+of)?[ \t]+)?"
+    r"(?P<what>(?![^\n]*(?:instruct|format|system|rule))[^\[\]<>|*#=\n-]{1,60})[\]>)|*#=-]{1,4}[ \t]*:?[ \t]*$",
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(r"\b(?:json|format|dictionary|python|like this)\b", re.IGNORECASE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
@@ -63,7 +63,6 @@ def test_the_right_verdict_earns_one_and_a_wrong_one_less(sample):
         assert got.total == pytest.approx(0.9 * got.accuracy + 0.1, abs=ROUNDED)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(replies, labels, st.floats(0, 1), st.floats(0, 1))
 def test_any_reply_earns_between_zero_and_one_and_a_malformed_one_zero(reply, label, alpha, length):
     got = reward(reply, label, alpha=alpha, length=length)
@@ -72,13 +71,11 @@ def test_any_reply_earns_between_zero_and_one_and_a_malformed_one_zero(reply, la
         assert got == Reward(0, 0, 0)
 
 
-@settings(deadline=None)
 @given(st.text(), labels)
 def test_no_text_raises(reply, label):
     reward(reply, label)
 
 
-@settings(deadline=None)
 @given(scales, st.data())
 def test_a_score_nearer_to_the_label_earns_more(scale, drawn):
     label, near, far = (drawn.draw(st.sampled_from(scale)) for _ in range(3))
@@ -89,7 +86,6 @@ def test_a_score_nearer_to_the_label_earns_more(scale, drawn):
     assert earned[label] == 1
 
 
-@settings(deadline=None)
 @given(scales)
 def test_where_scores_are_equally_frequent_every_blind_answer_earns_the_same(scale):
     earned = [statistics.fmean(accuracies("score", scale, label)[answer] for label in scale) for answer in scale]
@@ -101,7 +97,6 @@ def test_the_order_in_which_a_scale_is_written_changes_nothing():
         assert accuracies("score", shuffled, "5") == pytest.approx(accuracies("score", ("1", "5", "9", "10"), "5"))
 
 
-@settings(deadline=None)
 @given(st.permutations("ABCD"), st.permutations("ABCD"), st.permutations("ABCD"))
 def test_a_ranking_earns_kendalls_tau_whatever_the_letters_are_called(answer, label, names):
     orders = tuple(map("".join, itertools.permutations("ABCD")))
@@ -188,7 +183,6 @@ def rendered(sample, start="<|im_start|>assistant"):
     return f"<|im_start|>user\n<|image_pad|>{text}<|im_end|>\n{start}\n"
 
 
-@settings(deadline=None)
 @given(replies | st.text(), labels, st.sampled_from(list(TURNS)))
 def test_what_a_query_earns_is_what_its_reply_earns(reply, label, start):
     prompt = rendered(QUESTIONS["pointwise"], start)
@@ -420,7 +414,6 @@ def test_a_policy_that_always_says_the_majority_class_has_no_advantage_at_all(sa
             assert advantages(rollouts, label_of(sample, label)).tolist() == [0] * size
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(2, 256))
 def test_equal_rewards_have_exactly_no_advantage_in_float32(value, size):
     earned = torch.tensor([exact_mean(value)] * size)
@@ -475,7 +468,6 @@ def test_a_huge_reply_is_quick(reply):
     assert time.process_time() - start < 2  # what backtracks takes minutes
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(QUESTIONS.values())), st.data())
 def test_case_and_blanks_around_the_answer_are_read_as_the_parser_reads_them(sample, drawn):
     answer, label = (drawn.draw(st.sampled_from(sample.choices)) for _ in range(2))

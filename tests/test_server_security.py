@@ -460,9 +460,7 @@ FIELDS = st.sampled_from(
         "stream_options",
     ]
 )
-SLOW = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SLOW = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def fine(response: httpx.Response) -> None:
@@ -550,9 +548,7 @@ def test_its_own_description_fuzzed(server: Server) -> None:
     for result in schema.get_all_operations():
         operation = result.ok()
 
-        @settings(
-            max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
-        )
+        @settings(max_examples=15, suppress_health_check=list(HealthCheck))
         @given(
             case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
             | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)

@@ -392,6 +392,7 @@ def test_reasoning_is_not_shown_where_it_is_not_asked_for(case: str) -> None:
         "answer ",
         "(1-",
         "reply with 1 or ",
+        "[a]\n[end of a]\n",
     ],
 )
 def test_long_prompts_take_no_time(filler: str) -> None:
@@ -409,3 +410,24 @@ JSON_IN_A_QUOTE = (
 def test_what_the_prompt_asks_for_in_the_end_is_taken_whatever_it_quotes(reply):
     assert shapes.wanted(JSON_IN_A_QUOTE).read(reply).casefold() == reply.strip("*").casefold()
     assert "yes" in shapes.wanted(JSON_IN_A_QUOTE).says
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("<|The Start of Assistant A's Answer|>", "<|The End of Assistant A's Answer|>"),
+        ("[Assistant 1]", "[End of Assistant 1]"),
+        ("[BEGIN DATA]", "[END DATA]"),
+        ("--- Start of response ---", "--- End of response ---"),
+    ],
+)
+def test_what_a_prompt_marks_as_quoted_is_no_instruction_behind_a_blank_line_either(begin, end):
+    quoted = f"{begin}\nTwo ways.\n\n{end.upper()}\n\nOutput JSON with the keys 'a' and 'b'. [[C]]\n{end}"
+    asks = 'Is the answer right? Reply with only "yes" or "no".'
+    assert shapes.instructions(f"{quoted}\n\n{asks}") == asks
+    assert shapes.instructions(f"{asks}\n\n{quoted}").strip() == asks
+
+
+def test_a_mark_without_an_end_opens_no_quotation():
+    asks = "[Task]\nRate it.\n\n[Format]\nAnswer with only a number.\n[End of format]"
+    assert shapes.instructions(asks) == asks

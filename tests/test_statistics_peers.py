@@ -376,7 +376,7 @@ WEIGHTED = {
 
 @pytest.mark.parametrize("name", WEIGHTED)
 @given(data=st.data(), n=st.integers(1, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_weights_are_repeated_samples(name, data, n):
     metric, *sides = WEIGHTED[name]
     drawn = [data.draw(side(n)) for side in sides]
@@ -390,7 +390,7 @@ def test_weights_are_repeated_samples(name, data, n):
 
 
 @given(data=st.data(), n=st.integers(2, 30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_peers_on_any_data(data, n):
     y, a = data.draw(labels(n)), data.draw(labels(n))
     x, z = data.draw(floats(n)), data.draw(floats(n))
@@ -415,7 +415,7 @@ def test_peers_on_any_data(data, n):
 
 
 @given(data=st.data(), n=st.integers(1, 12), level=st.sampled_from(["nominal", "ordinal", "interval"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_alpha_is_the_librarys_on_any_data(data, n, level):
     found = data.draw(rated(n))
     paired = found[(~np.isnan(found)).sum(axis=1) > 1]
@@ -427,7 +427,7 @@ def test_alpha_is_the_librarys_on_any_data(data, n, level):
 
 
 @given(data=st.data(), n=st.integers(1, 12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_pairwise_agreement_counts_pairs(data, n):
     found = data.draw(replies(n))
     shares = []

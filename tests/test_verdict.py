@@ -155,7 +155,7 @@ def read_by_hand(reply: str, choices: tuple[str, ...]) -> str | None:
     return {choice.casefold(): choice for choice in choices}.get(answer.strip().casefold())
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(REPLIES, min_size=100, max_size=100))
 def test_100_000_replies_never_raise_and_are_well_formed_exactly_when_the_definition_says_so(replies):
     for reply in replies:
@@ -170,7 +170,7 @@ def test_100_000_replies_never_raise_and_are_well_formed_exactly_when_the_defini
         assert isinstance(visible(reply), str)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(), st.sampled_from(YES_NO))
 def test_a_formatted_reply_reads_back(reasoning, answer):
     verdict = parse(format_reply(reasoning, answer), YES_NO)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from mtrl_judge_plugin.benchmarks.reading.source import check_names
 from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.tiny import BENCHMARK
 
@@ -32,7 +33,7 @@ def load(split: str, task: str | None = None, folder: Path = BENCHMARK) -> list[
     """The samples of a split, of one task or of all; images are encoded bytes.
 
     Raises:
-        ValueError: there is no such split or task.
+        DataError: there is no such split or task.
     """
     return [sample for sample, _ in load_with_reasoning(split, task, folder)]
 
@@ -46,12 +47,9 @@ def iterate(split: str, task: str | None = None, folder: Path = BENCHMARK) -> It
     """As `load_with_reasoning`, one by one: only a few hundred samples stand in memory.
 
     Raises:
-        ValueError: at the first sample, as `load`.
+        DataError: at the first sample, as `load`.
     """
-    if split not in SPLITS:
-        raise ValueError(f"no split {split!r} in the embedded benchmark; there are {', '.join(SPLITS)}")
-    if task is not None and task not in TASKS:
-        raise ValueError(f"no task {task!r} in the embedded benchmark; there are {', '.join(TASKS)}")
+    check_names(__name__, split, TASKS[0] if task is None else task, SPLITS, TASKS)
     for batch in pq.ParquetFile(folder / f"{split}.parquet").iter_batches(batch_size=512):
         for row in batch.to_pylist():
             reasoning = row.pop("reasoning")
