@@ -70,12 +70,20 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], metrics: list[s
     """Lines for one task of two analyses: a metric each, then McNemar's test.
 
     Raises:
-        ValueError: they have no sample in common.
+        ValueError: they have no sample in common, or one that is not the same in both.
     """
     ours, theirs = ({record["id"]: from_record(record) for record in one["judgments"]} for one in (first, second))
     ids = [name for name in ours if name in theirs]
     if not ids:
         raise ValueError(f"{first['file']} and {second['file']} have no sample in common")
+    for name in ids:
+        for what in ("form", "label", "group", "variant"):
+            one, other = getattr(ours[name], what), getattr(theirs[name], what)
+            if one != other:
+                raise ValueError(
+                    f"{first['file']} and {second['file']} are not of the same data: sample {name} has {what} {one!r} "
+                    f"in the first, {other!r} in the second; judge both with the same files and options"
+                )
     both = [name for name in ids if ours[name].answer is not None and theirs[name].answer is not None]
     silent = [sum(judged[name].answer is None for name in ids) for judged in (ours, theirs)]
     lines = [f"  {len(ids)} samples; unscored by the first {silent[0]}, by the second {silent[1]}"]

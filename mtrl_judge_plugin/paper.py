@@ -68,15 +68,18 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.results:
             for given in args.results:
-                name, equals, folder = given.partition("=")
-                rows[name] = read(Path(folder if equals else name))
+                # A folder may have "=" in its name.
+                name, equals, folder = (given, "", given) if Path(given).is_dir() else given.partition("=")
+                if name in rows:
+                    raise ValueError(f"two results are called {name!r}; give each a name of its own: NAME=RESULTS")
+                rows[name] = _of_the_table(Path(folder if equals else name))
         else:
             with tempfile.TemporaryDirectory() as scratch:
                 folder = args.out or Path(scratch)
                 status = _judge(args, folder)
                 if status:
                     return status
-                rows[args.args or "the embedded judge"] = read(folder)
+                rows[args.args or "the embedded judge"] = _of_the_table(folder)
     except (OSError, ValueError) as error:
         print(f"mtrl-judge paper: {error}", file=sys.stderr)
         return 2
@@ -113,13 +116,23 @@ def table(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     )
 
 
+def _of_the_table(folder: Path) -> dict[str, dict[str, Any]]:
+    found = read(folder)
+    if not found.keys() & COLUMNS.keys():
+        raise ValueError(f"{folder}: no task of the table ({', '.join(COLUMNS)}); it holds {', '.join(found)}")
+    return found
+
+
 def _cell(analysis: Mapping[str, Any] | None) -> str:
     if analysis is None:
         return ""
     found = analysis["metrics"]["macro_f1"]
     if found["value"] is None:
         return "unscored"
-    return f"{100 * found['value']:.2f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+    # One group alone has no interval.
+    interval = "" if found["low"] is None else f" [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+    coverage = "" if found["coverage"] == 1 else f" (coverage {found['coverage']:.3f})"
+    return f"{100 * found['value']:.2f}{interval}{coverage}"
 
 
 def _judge(args: argparse.Namespace, folder: Path) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import io
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -31,7 +31,7 @@ _ROTATIONS = 2
 _SCALE = tuple(str(score) for score in range(1, 11))
 
 
-def expand(samples: Sequence[Sample], kinds: Sequence[str], seed: int = 0) -> Iterator[Sample]:
+def expand(samples: Sequence[Sample], kinds: Collection[str], seed: int = 0) -> Iterator[Sample]:
     """Samples, each followed by its twins; a twin that the data already hold is not made again.
 
     Args:

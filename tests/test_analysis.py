@@ -116,6 +116,30 @@ def test_scores_and_single_ratings():
     assert 0 < value(judgments, "krippendorff_alpha_with_judge") < 1
 
 
+def test_unscored_answers_take_their_raters_along():
+    """What the humans say to each other about them is no agreement with the judge."""
+    labels = ["1", "2", "3", "4"] * 5
+    judgments = [judgment(n, x, None, form="score", ratings=(int(x), int(x))) for n, x in enumerate(labels)]
+    found = analyse(judgments, resamples=9).estimates
+    assert found["krippendorff_alpha_humans"].value == 1.0
+    assert math.isnan(found["krippendorff_alpha_with_judge"].value)
+    some = [judgment(20 + n, x, "5", form="score", ratings=(int(x), int(x))) for n, x in enumerate("1234")]
+    assert value([*judgments, *some], "krippendorff_alpha_with_judge") == value(some, "krippendorff_alpha_with_judge")
+
+
+def test_ratings_go_with_a_probability_only_where_there_are_two_choices():
+    three = [judgment(n, "a", "a", choices=("a", "b", "c"), ratings=(n,)) for n in range(4)]
+    assert "pearson_with_ratings" not in analyse(three, resamples=9).estimates
+    two = [judgment(n, answer, answer, ratings=(n,)) for n, answer in enumerate(["no", "no", "yes", "yes"])]
+    assert value(two, "pearson_with_ratings") == pytest.approx(0.894427190999916)
+
+
+def test_ties_are_no_part_of_position_bias():
+    ties = [one for n in range(8) for one in pair(n, "A", "tie", "tie", choices=("A", "B", "tie"))]
+    found = analyse([*ties, *pair(8, "A", "A", "A")], resamples=9).estimates["position_bias"]
+    assert (found.value, found.n, found.coverage) == (1.0, 18, pytest.approx(2 / 18))
+
+
 def test_probabilities_give_calibration_and_votes_are_probabilities_too():
     judgments = [
         judgment(0, "yes", "yes", probabilities={"yes": 0.9, "no": 0.1}),
@@ -150,6 +174,12 @@ def test_repeats_paraphrases_and_images():
     assert value(judgments, "unchanged_without_image") == 1.0
     assert value(judgments, "unchanged_with_other_image") == 0.0
     assert analyse(judgments, resamples=9).estimates["accuracy"].n == 1, "other wordings are no further samples"
+
+
+def test_repeats_that_are_all_unscored_have_no_value():
+    found = analyse([judgment(n, "yes", None, answers=(None, None)) for n in range(3)], resamples=9).estimates
+    assert math.isnan(found["repeat_fleiss_kappa"].value)
+    assert (found["repeat_consistency"].n, found["repeat_consistency"].coverage) == (3, 0)
 
 
 def test_form_consistency_leaves_equal_scores_out():

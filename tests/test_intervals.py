@@ -53,6 +53,14 @@ def test_unscored_answers_are_left_out():
     assert np.isnan(list(cluster_bootstrap(metrics, "abc").values())).all()
 
 
+def test_one_group_gives_no_interval():
+    right = coin(0, 20)
+    found = interval(right, ["a"] * 20)
+    assert found.value == right.mean()
+    assert np.isnan(found[1:]).all()
+    assert math.isnan(paired_bootstrap(of(right), of(coin(1, 20)), ["a"] * 20).p_value)
+
+
 def test_no_samples_give_no_interval():
     assert np.isnan(interval(np.array([]), [])).all()
     assert math.isnan(paired_bootstrap(of(np.array([])), of(np.array([])), []).p_value)

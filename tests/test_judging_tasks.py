@@ -240,36 +240,6 @@ def test_a_judge_is_not_better_than_itself(command_line, capsys):
     assert "only the first right 0, only the second 0, p = 1.0000" in printed
 
 
-def test_keeping_silent_about_ones_errors_is_no_gain(tmp_path, capsys):
-    def run(name, answers):
-        judgments = [
-            {"id": str(number), "origin": str(number), "group": str(number), "variant": "original", "task": "t"}
-            | {"form": "pointwise", "choices": ["yes", "no"], "label": "yes", "answer": answer}
-            for number, answer in enumerate(answers)
-        ]
-        (tmp_path / name).mkdir()
-        content = {"task": "t", "model": name, "model_args": None, "judgments": judgments}
-        (tmp_path / name / "1_t_judge_metrics.json").write_text(json.dumps(content))
-        return str(tmp_path / name)
-
-    loud, silent = run("loud", ["yes"] * 14 + ["no"] * 6), run("silent", ["yes"] * 14 + [None] * 6)
-    assert cli.main(["compare", silent, loud]) == 0
-    printed = capsys.readouterr().out
-    assert "20 samples; unscored by the first 6, by the second 0" in printed
-    assert "  accuracy: difference +0.0000" in printed
-    assert "  accuracy_unscored_wrong: difference +0.0000" in printed
-    assert "McNemar, 14 samples: only the first right 0, only the second 0" in printed
-    assert cli.main(["compare", silent, loud, "--metrics", "acuracy"]) == 2
-    assert "--metrics acuracy: unknown; there are acc_plus" in capsys.readouterr().err
-    (tmp_path / "loud" / "2_u_judge_metrics.json").write_text(
-        (tmp_path / "silent" / "1_t_judge_metrics.json")
-        .read_text()
-        .replace('"task": "t", "model"', '"task": "u", "model"')
-    )
-    assert cli.main(["paper", loud]) == 2
-    assert "results of several judges (loud(), silent())" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -287,9 +257,3 @@ def test_wrong_values_of_a_yaml_are_named(changes, said):
     metadata = {name: value for name, value in metadata.items() if value is not None}
     with pytest.raises(ValueError, match=said):
         JudgeTask({"task": "mine", "output_type": "generate_until", "metadata": metadata})
-
-
-def test_folders_without_an_analysis_are_named(tmp_path, capsys):
-    assert cli.main(["paper", str(tmp_path)]) == 2
-    assert f"{tmp_path}: no *_judge_metrics.json; run lmms-eval with --output_path" in capsys.readouterr().err
-    assert cli.main(["compare", str(tmp_path), str(tmp_path)]) == 2

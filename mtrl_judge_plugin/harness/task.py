@@ -13,7 +13,7 @@ metadata:
   split: validation               # what load() reads; test if not given
   folder: /data                   # where from, if not from MTRL_JUDGE_DATA or the hub
   options: {threshold: 3.5}       # further arguments of load()
-  variants: [orders, paraphrases] # twins to judge as well, see variants.py; [orders] if not given
+  variants: [paraphrases]         # twins to judge beside the orders of pairs and rankings, see variants.py
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class JudgeTask(ConfigurableMessagesTask):
         split = self.config.test_split
         place = {"folder": source["folder"]} if "folder" in source else {}
         samples = list(load(split, source["subset"], **place, **source.get("options", {})))
-        twins = list(expand(samples, source.get("variants", ["orders"])))
+        twins = list(expand(samples, dict.fromkeys(["orders", *source.get("variants", [])])))
         doubled = [name for name, number in Counter(sample.id for sample in twins).items() if number > 1]
         if doubled:
             raise DataError(f"task {self.config.task}: several samples have the id {doubled[0]!r}; give each its own")

@@ -61,7 +61,8 @@ def cluster_bootstrap(
         seed: of the draws.
 
     Returns:
-        name -> the value over the samples as they are, and its interval.
+        name -> the value over the samples as they are, and its interval: NaN where there is one group only, which says
+        nothing about how others would differ.
     """
     whole = np.ones((1, len(groups)))
     found: dict[str, list[Array]] = {name: [] for name in metrics}
@@ -128,7 +129,7 @@ def _draws(groups: Sequence[Hashable], resamples: int, seed: int) -> Iterator[Ar
     places = np.array([names.setdefault(group, len(names)) for group in groups], dtype=np.int64)
     size = len(names)
     random = np.random.default_rng(seed)
-    for start in range(0, resamples if size else 0, _BLOCK):
+    for start in range(0, resamples if size > 1 else 0, _BLOCK):
         drawn = random.integers(size, size=(min(_BLOCK, resamples - start), size))
         drawn += size * np.arange(len(drawn))[:, np.newaxis]  # a range of numbers for each resample: one count for all
         counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)

@@ -36,7 +36,7 @@ def pairs(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
     seen = [row for row in rows if judgments[row].base == "original" or judgments[row].base.startswith("pair-")]
     picks = np.array([pick(judgments[row].answer) for row in seen])
     if len(seen):
-        decided = int(np.isfinite(picks).sum())
+        decided = int((np.abs(picks) == 1).sum())
         yield Measure("position_bias", np.array(seen), partial(consistency.position_bias, picks), decided)
     texts = [row for row in untied if len(set(judgments[row].lengths)) == 2]
     if texts:

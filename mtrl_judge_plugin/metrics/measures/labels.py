@@ -11,6 +11,7 @@ import numpy as np
 
 from mtrl_judge_plugin.metrics import agreement, calibration, correlation, raters
 from mtrl_judge_plugin.metrics.arrays import Array, Codes, Value
+from mtrl_judge_plugin.metrics.judgments import Judgment
 from mtrl_judge_plugin.metrics.measures.bound import Judgments, Measure, labelled_rows, mean_of
 
 
@@ -66,7 +67,7 @@ def scores(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
         yield Measure("pearson", np.array(rows), partial(correlation.pearson, human, given), scored)
         yield Measure("spearman", np.array(rows), partial(correlation.spearman, human, given), scored)
         yield Measure("kendall_tau_b", np.array(rows), partial(correlation.kendall_tau_b, human, given), scored)
-    rated = [row for row in rows if len(judgments[row].ratings) and judgments[row].form in ("pointwise", "score")]
+    rated = [row for row in rows if len(judgments[row].ratings) and _is_scale(judgments[row])]
     if rated:
         means = np.array([np.mean(judgments[row].ratings) for row in rated])
         given = np.array([judgments[row].number for row in rated])
@@ -83,8 +84,15 @@ def scores(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
             table[place, width] = math.nan if one.answer is None else float(one.answer)
         scored = int(np.isfinite(table[:, width]).sum())
         alpha = partial(raters.krippendorff_alpha, level="interval")
-        yield Measure("krippendorff_alpha_with_judge", np.array(several), partial(alpha, table), scored)
         yield Measure("krippendorff_alpha_humans", np.array(several), partial(alpha, table[:, :width]), len(several))
+        # Without the judge's answer a row says how people agree with one another, and nothing of the judge.
+        judged = np.where(np.isnan(table[:, width:]), np.nan, table)
+        yield Measure("krippendorff_alpha_with_judge", np.array(several), partial(alpha, judged), scored)
+
+
+def _is_scale(one: Judgment) -> bool:
+    """Whether its `number` rises with what is judged: P(first choice) does where there are two choices."""
+    return one.form == "score" or (one.form == "pointwise" and len(one.choices) == 2)
 
 
 def probabilities(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:

@@ -28,7 +28,7 @@ def repeats(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
         agree = partial(consistency.pairwise_agreement, table)
         yield Measure("repeat_consistency", np.array(rows), agree, scored)
         yield Measure(
-            "repeat_fleiss_kappa", np.array(rows), partial(consistency.fleiss_kappa, table, len(names)), scored
+            "repeat_fleiss_kappa", np.array(rows), partial(consistency.fleiss_kappa, table, max(len(names), 1)), scored
         )
 
 
