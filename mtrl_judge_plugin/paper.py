@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
                 status = _judge(args, folder)
                 if status:
                     return status
-                rows[args.args or "the embedded judge"] = _of_the_table(folder)
+                rows[args.args or "the embedded judge (tiny: no judge of these)"] = _of_the_table(folder)
     except (OSError, ValueError) as error:
         print(f"mtrl-judge paper: {error}", file=sys.stderr)
         return 2
