@@ -20,7 +20,8 @@ form, question and label must be there:
                 the images are the candidates of a pair or a ranking.
     choices     the possible verdicts, as a list. csv and tsv: parted by "|". Needed for pointwise and score; a pair has
                 A and B without it.
-    ratings     single human ratings, as a list of numbers. csv and tsv: parted by ";".
+    ratings     single human ratings, as a list of numbers. csv and tsv: parted by ";". For pointwise rows, ratings rise
+                towards the first choice.
     id          any name, each only once; else the file's name and the row's number.
     group       rows that are not independent (one picture, one source) share it: the unit of confidence intervals.
     task        under which name metrics are reported; else custom.
@@ -153,7 +154,10 @@ def _responses(row: Row) -> list[str]:
             raise row.error("responses", f"{str(responses)[:80]}: each must be a text")
         return responses
     texts = [_text(row, column) for column in _CANDIDATES]
-    return texts[: texts.index("")] if "" in texts else texts
+    number = texts.index("") if "" in texts else len(texts)
+    if any(texts[number:]):
+        raise row.error(_CANDIDATES[number], "is empty, and a later one is filled")
+    return texts[:number]
 
 
 def _letters(row: Row, form: Form, candidates: int) -> str:

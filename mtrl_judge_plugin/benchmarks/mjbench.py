@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
-from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row, read
+from mtrl_judge_plugin.benchmarks.reading.tables import AbsentError, Row, read
 from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
@@ -67,8 +67,8 @@ def load(split: str, task: str = "alignment", folder: str | Path | None = None) 
 def _rows(task: str, folder: str | Path | None) -> Iterator[Row]:
     try:
         yield from read(SOURCE.file(f"data/{task}.parquet", folder), ("caption", "image0", "image1", "label"))
-    except DataError as error:
-        raise DataError(f"{error}. {_OLD}") from error
+    except AbsentError as error:
+        raise AbsentError(f"{error}. {_OLD}") from error
 
 
 def sources() -> dict[str, str]:

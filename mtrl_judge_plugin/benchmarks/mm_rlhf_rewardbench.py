@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mtrl_judge_plugin.benchmarks.reading.frames import video_picture
-from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError, holds
+from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError, member
 from mtrl_judge_plugin.benchmarks.reading.source import Source, check_names, samples
 from mtrl_judge_plugin.benchmarks.reading.tables import Row, read
 from mtrl_judge_plugin.questions import QUESTIONS
@@ -71,8 +71,7 @@ def _convert(row: Row, archives: Sequence[Path], frames: int) -> Iterator[Sample
     if column == "video":
         picture = video_picture(row, "video", frames)
     else:
-        archive = next((archive for archive in archives if holds(archive, row.text("image"))), None)
-        picture = row.picture("image", within=archive)
+        picture = row.picture("image", within=_archive(row, archives))
     yield Sample(
         id=f"mm_rlhf_rewardbench-{row.number}",
         task=next((name for name in _CATEGORIES if name in row.text(column)), "other"),
@@ -94,6 +93,26 @@ def _picture_column(row: Row) -> str:
     if not filled:
         raise UnusableError("no image")
     return filled[0]
+
+
+def _archive(row: Row, archives: Sequence[Path]) -> Path | None:
+    """The zip file that holds the row's picture, or None: it lies in the folder.
+
+    Pictures of several categories share a bare name. So an archive with the full name goes first, then one that is
+    named after a folder of the picture; one that is named after another category never serves a bare name.
+
+    Raises:
+        DataError: several may hold it, or an archive is none.
+    """
+    name = row.text("image")
+    with row.naming("image"):
+        holding = {archive: about for archive in archives if (about := member(archive, name))}
+    exact = [archive for archive, about in holding.items() if about.filename == name]
+    named = [archive for archive in holding if archive.stem in PurePosixPath(name).parts]
+    found = exact or named or [archive for archive in holding if archive.stem not in _CATEGORIES]
+    if len(found) > 1:
+        raise row.error("image", f"{name!r} is in {found[0]} and in {found[1]}; leave only one of the two")
+    return found[0] if found else None
 
 
 def _answer(row: Row, column: str) -> str:

@@ -43,7 +43,7 @@ def load(split: str, task: str = "seetrue", folder: str | Path | None = None) ->
     check_names(__name__, split, task, SPLITS, TASKS)
     pictures = SOURCE.file("images.zip", folder)
     rows = list(read(SOURCE.file("SeeTRUE.csv", folder), ("image", "text", "label", "dataset_source")))
-    groups = {row.number: fingerprint(pictures, row.text("image")) for row in rows}
+    groups = {row.number: _group(row, pictures) for row in rows}
     chosen = splits(list(groups.values()), SHARES)
 
     def convert(row: Row) -> Iterator[Sample]:
@@ -61,6 +61,11 @@ def load(split: str, task: str = "seetrue", folder: str | Path | None = None) ->
 
     wanted = [row for row, its in zip(rows, chosen, strict=True) if its == split]
     yield from samples(wanted, convert, f"seetrue {split}", len(wanted))
+
+
+def _group(row: Row, pictures: Path) -> str:
+    with row.naming("image"):
+        return fingerprint(pictures, row.text("image"))
 
 
 def sources() -> dict[str, str]:

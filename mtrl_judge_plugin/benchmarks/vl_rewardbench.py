@@ -79,6 +79,6 @@ def _category(name: str) -> str:
 
 def _preferred(row: Row) -> str:
     ranks = row.items_of("human_ranking", 2)
-    if sorted(ranks) != [0, 1]:
+    if ranks not in ([0, 1], [1, 0]):
         raise row.error("human_ranking", f"{ranks} is neither [0, 1] nor [1, 0]")
     return "AB"[ranks.index(0)]

@@ -9,7 +9,7 @@ from real_schema import mjbench as files
 from mtrl_judge_plugin.benchmarks import mjbench
 from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 
-#: What every error about the files goes on to say.
+#: What an error about a missing file or column goes on to say.
 OLD = r"The hub's current files .* are another data set: take an old revision .* and give FOLDER"
 
 
@@ -50,7 +50,8 @@ def test_there_is_a_test_split_only(folder):
             lambda table: corruption.change(table, lambda rows: [{"prompt": "a dog", "video": "1.mp4"}]),
             rf"alignment\.parquet: no column caption, .*; it has prompt, video\. {OLD}",
         ),
-        (corruption.drop_rows, rf"alignment\.parquet: holds no row\. {OLD}"),
+        (corruption.drop_rows, r"alignment\.parquet: holds no row$"),
+        (corruption.halve_file, r"alignment\.parquet: no parquet file \(.*\); download it again$"),
         (lambda table: table.unlink(), rf"no file data/alignment\.parquet; wanted: .*\. {OLD}"),
         (
             lambda table: corruption.set_cell(table, 3, "label", 2),
@@ -62,6 +63,14 @@ def test_what_cannot_be_used_is_named(folder, spoil, message):
     spoil(folder / "data/alignment.parquet")
     with pytest.raises(DataError, match=message):
         list(mjbench.load("test", folder=folder))
+
+
+def test_a_folder_or_a_hub_that_cannot_be_reached_says_nothing_of_another_data_set(folder):
+    with pytest.raises(DataError, match=r"gone: no such folder \(wanted: [^()]*\)$"):
+        list(mjbench.load("test", folder=folder / "gone"))
+    with pytest.raises(DataError, match=r"MJ-Bench/MJ-Bench cannot be read from the hub") as caught:
+        list(mjbench.load("test"))
+    assert "another data set" not in str(caught.value)
 
 
 def test_half_a_picture_says_where_it_stands_when_it_is_looked_at(folder):

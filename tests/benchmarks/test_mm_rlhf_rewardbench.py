@@ -1,11 +1,14 @@
 """MM-RLHF-RewardBench's loader on files of its schema."""
 
 import shutil
+import zipfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from benchmarks import corruption
 from real_schema import mm_rlhf_rewardbench as files
+from real_schema.drawing import picture
 
 from mtrl_judge_plugin import images
 from mtrl_judge_plugin.benchmarks import mm_rlhf_rewardbench
@@ -49,6 +52,50 @@ def test_pictures_may_lie_in_an_archive(table):
     shutil.make_archive(str(table.parent / "images"), "zip", table.parent, "mcq")
     shutil.rmtree(table.parent / "mcq")
     assert images.load(load(table)[0].images[0]).size == (64, 64)
+
+
+def pack(table, layout):
+    """Replace the folders of pictures by zip files: name of the zip file -> file in it -> its category."""
+    for category in files.CATEGORIES[:-1]:
+        shutil.rmtree(table.parent / category)
+    for archive, members in layout.items():
+        with zipfile.ZipFile(table.parent / archive, "w") as opened:
+            for name, category in members.items():
+                opened.writestr(name, picture(f"mm-{category}"))
+
+
+IMAGE_CATEGORIES = files.CATEGORIES[:-1]
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {f"{category}.zip": {f"{category}/1.jpg": category} for category in IMAGE_CATEGORIES},
+        {f"{category}.zip": {"1.jpg": category} for category in IMAGE_CATEGORIES},
+        {"all.zip": {f"{category}/1.jpg": category for category in IMAGE_CATEGORIES}},
+        {"all.zip": {f"images/{category}/1.jpg": category for category in IMAGE_CATEGORIES}},
+        {"a.zip": {f"{category}/1.jpg": category for category in IMAGE_CATEGORIES}, "b.zip": {"1.jpg": "another"}},
+    ],
+)
+def test_a_picture_comes_from_the_archive_of_its_own_category(table, layout):
+    pack(table, layout)
+    shown = [Path(sample.images[0]).read_bytes() for sample in load(table)[:8]]
+    assert shown == [picture(f"mm-{category}") for category in IMAGE_CATEGORIES for _ in range(2)]
+
+
+def test_another_categorys_picture_of_the_same_name_is_not_shown(table, capsys):
+    pack(table, {"long.zip": {"1.jpg": "long"}})
+    assert [sample.task for sample in load(table)] == ["long"] * 2 + ["video"] * 4
+    assert "rows left out: no image 6" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["mcq/1.jpg", "1.jpg"])
+def test_a_picture_in_two_archives_is_named_with_both(table, name):
+    pack(table, {"a.zip": {name: "mcq"}, "b.zip": {name: "long"}})
+    with pytest.raises(
+        DataError, match=r"row 1, column image: 'mcq/1\.jpg' is in .*a\.zip and in .*b\.zip; leave only"
+    ):
+        load(table)
 
 
 @pytest.mark.parametrize("column", ["id", "prompt", "chosen", "rejected"])

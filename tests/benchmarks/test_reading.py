@@ -8,7 +8,7 @@ from real_schema.drawing import picture
 from mtrl_judge_plugin.benchmarks import agin, seetrue
 from mtrl_judge_plugin.benchmarks.reading import pictures
 from mtrl_judge_plugin.benchmarks.reading.source import Source, splits
-from mtrl_judge_plugin.benchmarks.reading.tables import DataError, read
+from mtrl_judge_plugin.benchmarks.reading.tables import AbsentError, DataError, read
 
 
 def table(folder, text, name="t.csv", encoding="utf-8"):
@@ -93,6 +93,36 @@ def test_a_data_set_that_is_nowhere_is_named_with_what_to_put_where():
         agin.SOURCE.file("*.csv")
     with pytest.raises(DataError, match=r"cannot be read from the hub .* accepted .* `hf auth login`"):
         Source("x", "terms", hub="nobody/nothing", revision="1" * 40, files="a.csv").file("a.csv")
+
+
+def test_files_that_may_lie_in_several_places_are_asked_of_the_hub_once(tmp_path, monkeypatch):
+    asked = []
+
+    def download(hub, *, allow_patterns, **options):
+        asked.append(allow_patterns)
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    source = Source("x", "terms", hub="nobody/nothing", revision="1" * 40, files="b.csv")
+    with pytest.raises(AbsentError, match=r": no file a\.csv or data/b\*\.csv or b\.csv; wanted: b\.csv"):
+        source.first_matching(("a.csv", "data/b*.csv", "b.csv"))
+    assert asked == [["a.csv", "data/b*.csv", "b.csv"]]
+    table(tmp_path, "a\n1\n", "b.csv")
+    assert source.first_matching(("a.csv", "b.csv")) == [tmp_path / "b.csv"]
+
+
+def test_a_hub_that_refuses_is_asked_no_second_time(monkeypatch):
+    asked = []
+
+    def refuse(hub, **options):
+        asked.append(hub)
+        raise PermissionError("Access to it is restricted")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(DataError, match=r"cannot be read from the hub \(PermissionError: Access to it") as caught:
+        Source("x", "terms", hub="nobody/nothing", files="b.csv").first_matching(("a.csv", "b.csv"))
+    assert not isinstance(caught.value, AbsentError)
+    assert asked == ["nobody/nothing"]
 
 
 def test_splits_are_the_rounded_shares_and_the_same_at_every_run():

@@ -68,6 +68,7 @@ def test_half_a_picture_is_an_error_when_it_is_wanted(table):
     [
         ("human_ranking", [1, 1], r"\[1, 1\] is neither \[0, 1\] nor \[1, 0\]"),
         ("human_ranking", [0], r"'\[0\]' is not a list of 2"),
+        ("human_ranking", [None, 0], r"\[None, 0\] is neither \[0, 1\] nor \[1, 0\]"),
         ("response", ["one", None], "are not two texts"),
     ],
 )

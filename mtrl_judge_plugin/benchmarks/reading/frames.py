@@ -67,18 +67,19 @@ def video_picture(row: Row, column: str, frames: int = 4) -> str | Broken:
 
     Raises:
         UnusableError: there is no such video.
-        DataError: the name leads out of the folder.
+        DataError: the name leads out of the folder, or the cache folder cannot be written.
     """
     cell = row[column]
     data, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, Mapping) else (cell, cell)
     try:
-        if isinstance(data, (bytes, bytearray)):
-            return keep(sheet(bytes(data), frames))
-        if not isinstance(name, str) or not name.strip():
-            raise UnusableError("no video")
-        if ".." in Path(name).parts:
-            raise row.error(column, f"{name!r} leads out of {row.file.parent}")
-        return keep(sheet(_below(row.file.parent, name), frames))
+        with row.naming(column):
+            if isinstance(data, (bytes, bytearray)):
+                return keep(sheet(bytes(data), frames))
+            if not isinstance(name, str) or not name.strip():
+                raise UnusableError("no video")
+            if ".." in Path(name).parts:
+                raise row.error(column, f"{name!r} leads out of {row.file.parent}")
+            return keep(sheet(_below(row.file.parent, name), frames))
     except ImageError as error:
         return Broken(str(row.error(column, str(error))))
 

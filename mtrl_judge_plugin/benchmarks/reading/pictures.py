@@ -6,6 +6,8 @@ import hashlib
 import os
 import threading
 import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -78,52 +80,84 @@ def picture_in(place: Path, name: str) -> str:
 
 
 def _from_zip(archive: Path, name: str) -> bytes:
-    members = _members(archive, archive.stat().st_mtime_ns)
-    member = members.get(name) or members.get(Path(name).name)
-    if member is None:
+    about = member(archive, name)
+    if about is None:
         raise UnusableError("no image")
+    if about.file_size > _MAX_BYTES:
+        raise ImageError(f"{archive}, {name}: unpacks to more than {_MAX_BYTES >> 20} MB")
+    opened = _open(archive)
     try:
-        with zipfile.ZipFile(archive) as opened:
-            if opened.getinfo(member).file_size > _MAX_BYTES:
-                raise ImageError(f"{archive}, {name}: unpacks to more than {_MAX_BYTES >> 20} MB")
-            return opened.read(member)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise ImageError(f"{archive}, {name}: {error}") from error
+        return opened.file.read(about)
+    except Exception as error:  # damaged or encrypted: zlib.error, LZMAError, RuntimeError, UnicodeDecodeError, ...
+        raise ImageError(f"{archive}, {name}: cannot be unpacked ({type(error).__name__}: {error})") from error
 
 
-def holds(archive: Path, name: str) -> bool:
-    """Whether an archive has a file of this name."""
-    members = _members(archive, archive.stat().st_mtime_ns)
-    return name in members or Path(name).name in members
+def member(archive: Path, name: str) -> zipfile.ZipInfo | None:
+    """What an archive's directory says of the file of this name; None: it has no such file, or several.
+
+    The file has exactly this name; else it is the only one where either path ends with the other: an archive may have
+    been packed from a folder above or below the one that the names start from. Other folders' files of the same bare
+    name are other pictures.
+
+    Raises:
+        ArchiveError: the archive is none.
+    """
+    opened, endings = _open(archive), _endings(name)
+    if not endings:
+        return None
+    if endings[0] in opened.whole:
+        return opened.whole[endings[0]]
+    found = [*opened.ending.get(endings[0], ()), *(opened.whole[end] for end in endings[1:] if end in opened.whole)]
+    return found[0] if len(found) == 1 else None
 
 
 def fingerprint(archive: Path, name: str) -> str:
     """What an archive's directory says of a picture's content, without reading it; the name where it has none.
 
     Equal pictures under several names have one fingerprint (CRC-32 and size).
+
+    Raises:
+        ArchiveError: the archive is none.
     """
-    if not holds(archive, name):
-        return name
-    members = _members(archive, archive.stat().st_mtime_ns)
-    member = members.get(name) or members[Path(name).name]
-    with zipfile.ZipFile(archive) as opened:
-        about = opened.getinfo(member)
-    return f"{about.CRC:08x}-{about.file_size}"
+    about = member(archive, name)
+    return name if about is None else f"{about.CRC:08x}-{about.file_size}"
 
 
-_archives: dict[tuple[Path, int], dict[str, str]] = {}
+@dataclass(frozen=True)
+class _Archive:
+    """An opened zip file, and its files by their whole path and by each ending of it."""
+
+    file: zipfile.ZipFile
+    whole: dict[str, zipfile.ZipInfo]
+    ending: dict[str, list[zipfile.ZipInfo]]
 
 
-def _members(archive: Path, changed: int) -> dict[str, str]:
-    """Full name, and bare name where it is the only one, of the files in an archive -> full name."""
-    if (archive, changed) not in _archives:
-        try:
-            with zipfile.ZipFile(archive) as opened:
-                names = [name for name in opened.namelist() if not name.endswith("/")]
-        except (zipfile.BadZipFile, OSError) as error:
-            raise ArchiveError(f"{archive}: no zip file ({error}); download it again") from error
-        bare: dict[str, str] = {}
-        for name in names:
-            bare[Path(name).name] = "" if Path(name).name in bare else name
-        _archives[archive, changed] = {short: name for short, name in bare.items() if name} | {n: n for n in names}
-    return _archives[archive, changed]
+def _open(archive: Path) -> _Archive:
+    try:
+        return _opened(archive, archive.stat().st_mtime_ns, os.getpid(), threading.get_ident())
+    except Exception as error:  # BadZipFile, OSError, NotImplementedError, UnicodeDecodeError, ...
+        raise ArchiveError(f"{archive}: no zip file ({error}); download it again") from error
+
+
+@lru_cache(maxsize=32)  # ImageReward's largest config reads that many
+def _opened(archive: Path, changed: int, process: int, thread: int) -> _Archive:
+    """An archive, opened once: reading its directory takes longer than reading a picture.
+
+    Once for each process and thread: a fork shares its place in an open file with its parent, and zipfile does not
+    promise that threads may share a ZipFile. No lock, then, that a fork could inherit locked. What the cache drops is
+    closed when its last reader lets go of it.
+    """
+    file = zipfile.ZipFile(archive)
+    files = (about for about in file.infolist() if not about.filename.endswith("/"))
+    whole = {ends[0]: about for about in files if (ends := _endings(about.filename))}
+    ending: dict[str, list[zipfile.ZipInfo]] = {}
+    for path, about in whole.items():
+        for end in _endings(path):
+            ending.setdefault(end, []).append(about)
+    return _Archive(file, whole, ending)
+
+
+def _endings(path: str) -> list[str]:
+    """The path without "./" and "//", and without its first folder, its first two, ...: a/b.png, b.png."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return ["/".join(parts[start:]) for start in range(len(parts))]

@@ -6,7 +6,6 @@ on the hub at its pinned revision. Loading scripts are never run.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mtrl_judge_plugin.benchmarks.reading.pictures import UnusableError
-from mtrl_judge_plugin.benchmarks.reading.tables import DataError, Row
+from mtrl_judge_plugin.benchmarks.reading.tables import AbsentError, DataError, Row
 from mtrl_judge_plugin.sample import Sample, SampleError
 
 #: Environment variable: the folder that holds data sets, one folder each.
@@ -47,29 +46,33 @@ class Source:
         """One file of it.
 
         Raises:
-            DataError: it is neither in the folder nor to be had from the hub.
+            AbsentError: it is not in the folder, or not on the hub.
+            DataError: the folder does not exist, or the hub cannot be read.
         """
-        return self._find(path, folder)[0]
+        return self.first_matching((path,), folder)[0]
 
     def matching(self, pattern: str, folder: str | Path | None = None) -> list[Path]:
         """The files of it that match a glob, sorted; at least one.
 
         Raises:
-            DataError: there is none.
+            AbsentError: there is none.
+            DataError: as `file`.
         """
-        return self._find(pattern, folder)
+        return self.first_matching((pattern,), folder)
 
     def first_matching(self, patterns: Sequence[str], folder: str | Path | None = None) -> list[Path]:
         """As `matching`, of the first glob that any file matches: for files that lie in one of several places.
 
         Raises:
-            DataError: there is none for any of them.
+            AbsentError: there is none for any of them.
+            DataError: as `file`.
         """
-        *others, last = patterns
-        for pattern in others:
-            with contextlib.suppress(DataError):
-                return self.matching(pattern, folder)
-        return self.matching(last, folder)
+        self.announce()
+        place = self.folder(folder) or self._download(patterns)
+        for pattern in patterns:
+            if found := sorted(path for path in place.glob(pattern) if path.is_file()):
+                return found
+        raise AbsentError(f"{place}: no file {' or '.join(patterns)}; wanted: {self.files}")
 
     def folder(self, folder: str | Path | None = None) -> Path | None:
         """The local folder that holds it, or None: it must come from the hub.
@@ -96,15 +99,7 @@ class Source:
             _announced.add(self.name)
             tqdm.write(f"{self.name}: terms of use: {self.terms}", file=sys.stderr)
 
-    def _find(self, pattern: str, folder: str | Path | None) -> list[Path]:
-        self.announce()
-        place = self.folder(folder) or self._download(pattern)
-        found = sorted(path for path in place.glob(pattern) if path.is_file())
-        if not found:
-            raise DataError(f"{place}: no file {pattern}; wanted: {self.files}")
-        return found
-
-    def _download(self, pattern: str) -> Path:
+    def _download(self, patterns: Sequence[str]) -> Path:
         here = f"put its files ({self.files}) into a folder {self.name} and set {DATA_ROOT} to the folder above it"
         if not self.hub:
             raise DataError(f"{self.name} is on no hub: {here}")
@@ -115,7 +110,7 @@ class Source:
         try:
             return Path(
                 snapshot_download(
-                    self.hub, repo_type="dataset", revision=self.revision or None, allow_patterns=[pattern]
+                    self.hub, repo_type="dataset", revision=self.revision or None, allow_patterns=[*patterns]
                 )
             )
         except Exception as error:  # network, gate, revision: the hub's client has a dozen kinds

@@ -6,6 +6,7 @@ for row in read(path, ("image", "text", "label")):
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -21,6 +22,10 @@ _Value = TypeVar("_Value")
 
 class DataError(ValueError):
     """A data set that cannot be used as it is; the message names the file, the row and the column."""
+
+
+class AbsentError(DataError):
+    """A file or a column that the data set should have is not there: it may be another data set, or lie elsewhere."""
 
 
 class Row(Mapping[str, Any]):
@@ -55,6 +60,18 @@ class Row(Mapping[str, Any]):
     def error(self, column: str, problem: str) -> DataError:
         """A DataError about one cell."""
         return DataError(f"{self.file}, row {self.number}, column {column}: {problem}")
+
+    @contextlib.contextmanager
+    def naming(self, column: str) -> Iterator[None]:
+        """Around what looks for the cell's picture: an ArchiveError becomes a DataError about the cell.
+
+        Raises:
+            DataError: instead of an ArchiveError.
+        """
+        try:
+            yield
+        except ArchiveError as error:
+            raise self.error(column, str(error)) from error
 
     def text(self, column: str) -> str:
         """The cell as text; empty where it holds nothing."""
@@ -120,7 +137,7 @@ class Row(Mapping[str, Any]):
 
         Raises:
             UnusableError: there is no picture.
-            DataError: the name leads out of the folder.
+            DataError: the name leads out of the folder, or the archive is none.
         """
         return self.pictures(column, [self[column]], within)[0]
 
@@ -130,16 +147,15 @@ class Row(Mapping[str, Any]):
         for cell in cells:
             data, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, Mapping) else (cell, cell)
             try:
-                if isinstance(data, (bytes, bytearray)):
-                    found.append(keep(bytes(data)))
-                elif isinstance(name, str) and name.strip():
-                    found.append(picture_in(within or self.file.parent, name))
-                else:
-                    raise UnusableError("no image")
+                with self.naming(column):
+                    if isinstance(data, (bytes, bytearray)):
+                        found.append(keep(bytes(data)))
+                    elif isinstance(name, str) and name.strip():
+                        found.append(picture_in(within or self.file.parent, name))
+                    else:
+                        raise UnusableError("no image")
             except ImageError as error:
                 found.append(Broken(str(self.error(column, str(error)))))
-            except ArchiveError as error:
-                raise self.error(column, str(error)) from error
         return found
 
 
@@ -152,7 +168,8 @@ def read(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> It
         optional: what it may have.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or holds no row.
+        AbsentError: the file lacks a column.
+        DataError: it cannot be read, or holds no row.
     """
     readers = {".parquet": _parquet, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".json": _json}
     if path.suffix.lower() not in readers:
@@ -164,7 +181,7 @@ def read(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> It
                 raise DataError(f"{path}, row {number}: not an object with columns")
             missing = [column for column in columns if column not in values]
             if missing:
-                raise DataError(
+                raise AbsentError(
                     f"{path}, row {number}: no column {', '.join(missing)}; it has {', '.join(map(str, values))}"
                 )
             yield Row(path, number, values)
@@ -190,7 +207,7 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         present = table.schema_arrow.names
         missing = [column for column in columns if column not in present]
         if len(missing) == len(columns):
-            raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(present)}")
+            raise AbsentError(f"{path}: no column {', '.join(missing)}; it has {', '.join(present)}")
         for batch in table.iter_batches(batch_size=64, columns=[name for name in columns if name in present]):
             yield from batch.to_pylist()
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:
