@@ -131,9 +131,11 @@ class Batcher:
     def _gather(self, expected: int) -> list[_Call]:
         """All that waits already, and what comes until `expected` are there or the window closes; [] at the end."""
         with self._lock:
-            self._lock.wait_for(lambda: self._calls or self._closed)
-            self._lock.wait_for(lambda: len(self._calls) >= min(expected, _CAP) or self._closed, timeout=_WINDOW)
-            return [self._calls.popleft() for _ in range(min(len(self._calls), _CAP))]
+            while True:
+                self._lock.wait_for(lambda: self._calls or self._closed)
+                self._lock.wait_for(lambda: len(self._calls) >= min(expected, _CAP) or self._closed, timeout=_WINDOW)
+                if self._calls or self._closed:  # all may have been taken back in the window: that is not the end
+                    return [self._calls.popleft() for _ in range(min(len(self._calls), _CAP))]
 
     def _answer(self, questions: list[list[_Call]], max_tokens: int, sampling: Sampling) -> None:
         conversations = [calls[0].conversation for calls in questions]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -12,13 +13,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
+from stub_engine import StubEngine
 
 from mtrl_judge_plugin.judge import Judge
 from mtrl_judge_plugin.loading import load_judge
@@ -26,7 +28,7 @@ from mtrl_judge_plugin.server.app import create_app
 from mtrl_judge_plugin.server.settings import Settings
 
 #: One client for all: each of its own would read the system's certificates first.
-HTTP = httpx.Client()
+HTTP = httpx.Client(timeout=60)
 #: Makes the stub known to the command, then runs it.
 COMMAND = """
 import sys
@@ -45,7 +47,7 @@ class Server:
     app: Any = None
 
     def post(
-        self, text: str = "", *, path: str = "/v1/chat/completions", timeout: float = 30, **body: Any
+        self, text: str = "", *, path: str = "/v1/chat/completions", timeout: float = 60, **body: Any
     ) -> httpx.Response:
         body = {"model": "any", "messages": [{"role": "user", "content": text}], **body}
         return HTTP.post(self.url + path, json=body, timeout=timeout)
@@ -54,6 +56,49 @@ class Server:
         response = self.post(text, **body)
         assert response.status_code == 200, response.text
         return str(response.json()["choices"][0]["message"]["content"])
+
+    def waiting(self) -> int:
+        """How many judgments wait or run."""
+        return int(HTTP.get(f"{self.url}/health").json()["waiting"])
+
+    def works(self) -> bool:
+        """Whether its engine has got anything to do so far."""
+        return bool(StubEngine.asked[self.nonce])
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what must come, however slow and busy the machine is."""
+    for _ in range(1200):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("never")
+
+
+def ask_and_leave(server: Server, number: int, *, url: str = "", **body: Any) -> None:
+    """Ask so many questions, and hang up when all of them are there and the engine is at work.
+
+    Args:
+        server: that answers.
+        number: how many.
+        url: that is asked, if it is another's before the server.
+        body: more of each request.
+    """
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(timeout=60) as http:
+            bodies = [
+                {"messages": [{"role": "user", "content": f"[[reply:{text}]]"}], **body} for text in range(number)
+            ]
+            asked = [
+                asyncio.create_task(http.post(url or f"{server.url}/v1/chat/completions", json=one)) for one in bodies
+            ]
+            await asyncio.to_thread(until, lambda: server.waiting() == number and server.works())
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    asyncio.run(ask())
 
 
 @contextlib.contextmanager

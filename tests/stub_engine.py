@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mtrl_judge_plugin import images
@@ -33,6 +34,7 @@ class StubEngine:
             conversation fails), "crash" (the whole batch raises).
         nonce: makes the identity, and with it the ledger's keys, its own.
         seconds: how long a batch takes.
+        gate: a file; where it is named, no batch ends before it is there.
         tokens: it has log-probabilities: tags, words and white space are its tokens, each a bit less likely.
     """
 
@@ -41,10 +43,13 @@ class StubEngine:
     asked: dict[str, list[Conversation]] = {}
     samplings: dict[str, list[Sampling]] = {}
 
-    def __init__(self, style: str = "tags", nonce: Any = None, seconds: float = 0.0, tokens: bool = False) -> None:
+    def __init__(
+        self, style: str = "tags", nonce: Any = None, seconds: float = 0.0, tokens: bool = False, gate: str = ""
+    ) -> None:
         self.style = style
         self.nonce = str(nonce or uuid.uuid4())
         self.seconds = seconds
+        self.gate = gate
         self.tokens = tokens
         self.identity = {"kind": "stub", "model": "stub", "style": style, "nonce": self.nonce}
         self._busy = threading.Lock()
@@ -58,6 +63,8 @@ class StubEngine:
             self.asked[self.nonce] += conversations
             self.samplings[self.nonce].append(sampling)
             time.sleep(self.seconds)
+            while self.gate and not Path(self.gate).exists():
+                time.sleep(0.01)
             if self.style == "crash":
                 raise RuntimeError("the engine is on fire")
             for number, conversation in reversed(list(enumerate(conversations))):

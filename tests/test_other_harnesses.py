@@ -23,7 +23,7 @@ GRADES = "GRADE: C. Or not: GRADE: I. GRADE: P!\nGRADE: C\nGRADE: I\n"
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setitem(engines.ENGINES, "stub", "stub_engine:StubEngine")
     monkeypatch.setattr(stub_engine, "REASONING", GRADES + stub_engine.REASONING)
-    with serving() as running:
+    with serving(seconds=0.05) as running:  # in which others can come
         yield running
 
 

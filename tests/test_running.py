@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,8 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ import httpx
 import openai
 import openai_stub
 import pytest
-from served import COMMAND, Server, command, serving
+from served import COMMAND, Server, ask_and_leave, command, serving, until
 from test_stock_tasks import DUMMY, TASKS, benchmarks  # noqa: F401
 
 from mtrl_judge_plugin import cli, engines
@@ -29,6 +31,7 @@ from mtrl_judge_plugin.harness.census import judge_variables
 from mtrl_judge_plugin.harness.door import Door
 from mtrl_judge_plugin.harness.relay import relay_to
 from mtrl_judge_plugin.harness.running import _serving, environment
+from mtrl_judge_plugin.server.desk import Desk
 
 #: Read by each interpreter at its start: the stub, no network but the loopback, no waiting in the host's retry loops.
 SITE = """
@@ -120,16 +123,6 @@ def stub(**options: str) -> list[str]:
     return ["--args", ",".join(["engine=stub", *(f"{name}={value}" for name, value in options.items())])]
 
 
-def wait_for(url: str) -> None:
-    """Until the server answers: it tells its address a moment before."""
-    for _ in range(100):
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(f"{url}/health")
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"no answer from {url}")
-
-
 def check_metrics(done: Done) -> None:
     """What the stub's verdicts imply; it reasons at length and misleadingly before each."""
 
@@ -179,9 +172,8 @@ def test_strict_ends_the_command_at_the_first(benchmarks: Path, tmp_path: Path) 
 
 def test_a_server_that_runs_is_used(benchmarks: Path, tmp_path: Path) -> None:  # noqa: F811
     with command("--api-key", "sesame", engine="nonce=reused") as (_, url):
-        wait_for(url)
         arguments = ["--url", f"{url}/v1", *lmms_eval(tmp_path, "k12,mmvet")]
-        done = run(tmp_path, *arguments, cwd=benchmarks, MTRL_JUDGE_API_KEY="sesame")
+        done = run(tmp_path, *arguments, cwd=benchmarks, MTRL_JUDGE_API_KEY="sesame\n")
         assert done.status == 0, done.errors[-4000:]
         assert done.results["results"]["k12"]["llm_as_judge_eval,none"] == pytest.approx(2 / 3)
         assert done.row("k12")[:6] == ["3", "0", "?", "0", "0", "0"]
@@ -210,9 +202,13 @@ def test_any_command_is_served_and_its_status_is_kept(tmp_path: Path) -> None:
     assert "1 WITHOUT A VERDICT" in done.errors
     strict = run(tmp_path, *judge, "--strict", "--", sys.executable, "-c", ASK, *questions)
     assert strict.status == 3
+    own = run(tmp_path, "--args", f"{judge[1]},strict=true", "--", sys.executable, "-c", ASK, *questions)
+    assert own.status == 3
+    assert "stopped: a judgment of (tasks not told apart) has no verdict (--strict): " in own.errors
     silent = run(tmp_path, *judge, "--", sys.executable, "-c", ASK)
     assert silent.status == 7
     assert "WAS NOT ASKED ONCE" in silent.errors
+    assert run(tmp_path, *judge, "--strict", "--", "true").status == 3, "nothing was judged"
 
 
 def test_variables_that_are_kept(tmp_path: Path) -> None:
@@ -267,7 +263,7 @@ def test_a_signal_leaves_no_process_over(tmp_path: Path, number: int, stubborn: 
         assert process.poll() is None
         assert alive(int(first))
         process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors
     assert not alive(int(first))
     assert not alive(int(second))
@@ -285,11 +281,21 @@ def test_what_cannot_run_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> 
     assert "no command" in says(2)
     assert "no-such-program: there is no such command" in says(127, "--", "no-such-program", "--tasks", "mmvet")
     assert "did you mean pretrained?" in says(2, "--args", "pretraind=x", "--", "true")
+    assert "no choices to vote on" in says(2, "--args", "votes=3,ledger=none", "--", "true")
+    assert "use verdict=reason" in says(2, "--args", "verdict=direct,ledger=none", "--", "true")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"--port {port}: " in says(2, "--port", port, "--", "true")
     assert "want http://HOST:PORT" in says(2, "--url", "gpu-node:8900", "--", "true")
     assert "no server answers there" in says(2, "--url", f"http://127.0.0.1:{port}", "--", "true")
+
+
+@pytest.mark.parametrize("option", ["votes=3", "verdict=direct"])
+def test_the_judge_of_this_process_has_no_choices_either(option: str) -> None:
+    from mtrl_judge_plugin.harness.backend import JudgeStoppedError, backend_of
+
+    with pytest.raises(JudgeStoppedError, match=f"{option}: other people's prompts have no choices"):
+        backend_of(f"{option},ledger=none")
 
 
 def test_what_is_found_cannot_always_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -335,19 +341,10 @@ def asked(text: str, **body: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}], **body}
 
 
-def row(door: Door) -> list[float]:
-    """judgments, cached, failed, unreadable, unscored."""
-    (tally,) = door.tallies.values()
-    judgments, cached, _, *failures = tally.row()[:6]
-    return [judgments, cached, *failures]
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(100):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("never")
+def counted(door: Door, *row: float) -> bool:
+    """Whether there is one task, with so many judgments: all, cached, failed, unreadable, unscored."""
+    rows = [tally.row() for tally in door.tallies.values()]
+    return [[judgments, cached, *failures[:3]] for judgments, cached, _, *failures in rows] == [list(row)]
 
 
 @pytest.fixture
@@ -358,28 +355,86 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("relayed", [False, True])
 @pytest.mark.usefixtures("stub_engine")
-def test_what_nobody_waited_for_is_not_answered(relayed: bool, stream: bool) -> None:
+def test_what_nobody_waited_for_is_not_answered(tmp_path: Path, relayed: bool, stream: bool) -> None:
+    gate = tmp_path / "gate"
     with (
-        serving(seconds=1.0, keep_alive=0.1) as server,
+        serving(gate=str(gate), keep_alive=0.1) as server,
         door_to(server, relayed=relayed, strict=True) as (door, url, reasons),
     ):
-
-        def give_up(text: str) -> None:
-            with httpx.stream("POST", url, json=asked(text, stream=stream), timeout=0.3) as response:
+        body = asked("[[reply:0]]", stream=stream)
+        if stream:
+            with httpx.stream("POST", url, json=body, timeout=60) as response:
                 assert next(response.iter_lines()) == ": waiting"
+                until(server.works)
+        else:
+            ask_and_leave(server, 1, url=url, stream=False)
+        until(lambda: server.waiting() == 0)  # it was told, and before it could have answered
+        until(lambda: counted(door, 1, 0, 1, 0, 1))
+        assert reasons == [], "the client will ask again"
+        gate.touch()
+        assert httpx.post(url, json=body, timeout=60).status_code == 200
+        until(lambda: counted(door, 1, 0, 0, 0, 0))
 
-        with httpx.Client() as client:
-            if stream:
-                give_up("[[reply:1]]")
-            else:
-                with pytest.raises(httpx.TimeoutException):
-                    client.post(url, json=asked("[[reply:1]]", stream=False), timeout=0.3)
-            # The server was told, and long before it could have answered.
-            until(lambda: httpx.get(f"{server.url}/health").json()["waiting"] == 0)
-            until(lambda: row(door) == [1, 0, 1, 0, 1])
-            assert reasons == [], "the client will ask again"
-            assert client.post(url, json=asked("[[reply:1]]", stream=stream), timeout=30).status_code == 200
-            until(lambda: row(door) == [1, 0, 0, 0, 0])
+
+@pytest.mark.usefixtures("stub_engine")
+def test_a_stream_whose_time_is_up_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge is done by then, and its answer not yet written."""
+    written, completion = threading.Event(), Desk.completion
+
+    def slowly(*arguments: Any) -> Any:
+        assert written.wait(60)
+        return completion(*arguments)
+
+    monkeypatch.setattr(Desk, "completion", slowly)
+    with (
+        serving(keep_alive=0.1, timeout=1) as server,
+        door_to(server, relayed=False, strict=True) as (door, url, reasons),
+    ):
+        assert "no answer within" in httpx.post(url, json=asked("[[reply:1]]", stream=True), timeout=60).text
+        until(lambda: counted(door, 1, 0, 1, 0, 1))
+        written.set()
+        assert len(reasons) == 1
+
+
+class Loopback:
+    """Asks a door without any socket; behind it is an application that says what its one line is."""
+
+    def __init__(self, said: bytes) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope["state"] = {"cached": False, "prompt_tokens": 1, "completion_tokens": 1}
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": said})
+
+        self.door = Door(app, lambda reason: None, lambda: False)
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> int:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        asyncio.run(self.door({"type": "http", "method": method, "path": f"/{self.door.token}{path}"}, receive, send))
+        return int(sent[0]["status"])
+
+
+def test_what_the_client_was_told_counts() -> None:
+    behind = Loopback(b'data: {"error": {"message": "too late", "code": "timeout"}}')
+    behind.ask("POST", "/v1", b"{}")
+    assert counted(behind.door, 1, 0, 1, 0, 1), "whatever was noted in the meantime"
+
+
+def test_a_child_of_a_process_that_tells_its_tasks() -> None:
+    behind = Loopback(b"{}")
+    assert behind.ask("PUT", "/as/1/task", b"mmvet") == 200
+    assert behind.ask("POST", "/as/1/as/2/v1", b"{}") == 200
+    assert behind.ask("PUT", "/as/1/as/2/task", b"k12") == 200
+    assert behind.ask("POST", "/as/1/as/2/v1", b"{}") == 200
+    assert behind.ask("POST", "/as/1/v1", b"{}") == 200
+    assert {task: tally.answered for task, tally in behind.door.tallies.items()} == {"mmvet": 2, "k12": 1}
+    assert behind.ask("POST", "/as/3/as/4/v1", b"{}") == 403, "nobody has told anything"
 
 
 @pytest.mark.parametrize("usage", [False, True])
@@ -401,12 +456,12 @@ def test_streams_are_counted(tmp_path: Path, relayed: bool, usage: bool) -> None
             return "".join(choice.delta.content or "" for part in parts for choice in part.choices)
 
         assert [say("[[reply:b]]"), say("[[reply:b]]")] == ["b", "b"]
-        until(lambda: row(door) == [2, 1, 0, 0, 0])
+        until(lambda: counted(door, 2, 1, 0, 0, 0))
         (tally,) = door.tallies.values()
         assert tally.tokens > 100
         with pytest.raises(openai.APIError):
             say(f"{number} [[reply:nine]]")
-        until(lambda: row(door) == [3, 1, 0, 1, 1])
+        until(lambda: counted(door, 3, 1, 0, 1, 1))
         assert "has not the form" in door.summary("x", knows_forced=False)
         assert reasons == []
 
@@ -415,18 +470,18 @@ def test_streams_are_counted(tmp_path: Path, relayed: bool, usage: bool) -> None
 @pytest.mark.usefixtures("stub_engine")
 def test_a_server_that_ends_amid_an_answer_is_no_answer(stream: bool) -> None:
     with command(engine="seconds=60") as (process, url):
-        wait_for(url)
+        server = Server(url, "")
         with (
-            door_to(Server(url, ""), relayed=True, strict=True) as (door, address, reasons),
+            door_to(server, relayed=True, strict=True) as (door, address, reasons),
             ThreadPoolExecutor(1) as pool,
         ):
             waiting = pool.submit(httpx.post, address, json=asked("[[reply:1]]", stream=stream), timeout=60)
-            until(lambda: httpx.get(f"{url}/health").json()["waiting"] == 1)
+            until(lambda: server.waiting() == 1)
             process.kill()
             response = waiting.result()
             assert response.status_code == 502
             assert "does not answer" in response.text
-            until(lambda: row(door) == [1, 0, 1, 0, 1])
+            until(lambda: counted(door, 1, 0, 1, 0, 1))
             assert len(reasons) == 1
 
 

@@ -6,10 +6,11 @@ import contextlib
 import io
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ import httpx
 import openai
 import pytest
 from PIL import Image
-from served import Server, command, serving
+from served import HTTP, Server, ask_and_leave, command, serving, until
 from stub_engine import REASONING, StubEngine
 
 from mtrl_judge_plugin import cli, engines, images, load_judge, prompts
 from mtrl_judge_plugin.benchmarks import embedded
+from mtrl_judge_plugin.server.pictures import Pictures
 
 
 @pytest.fixture(autouse=True)
@@ -90,15 +92,15 @@ def test_models_health_metrics(server: Server) -> None:
     assert [model.id for model in client(server).models.list()] == ["stub"]
     server.say("[[reply:1]]")
     server.post('Answer only "yes" or "no". [[reply:maybe]]')
-    assert httpx.get(f"{server.url}/health").json() == {"status": "ok", "waiting": 0}
-    text = httpx.get(f"{server.url}/metrics").text
+    assert HTTP.get(f"{server.url}/health").json() == {"status": "ok", "waiting": 0}
+    text = HTTP.get(f"{server.url}/metrics").text
     assert 'mtrl_judge_requests_total{status="200"}' in text
     assert 'mtrl_judge_requests_total{status="422"} 1.0' in text
     assert 'mtrl_judge_judgments_total{outcome="answered"} 1.0' in text
     assert 'mtrl_judge_judgments_total{outcome="unreadable"} 1.0' in text
     assert 'mtrl_judge_judgments_total{outcome="repaired"} 1.0' in text
     assert "mtrl_judge_batched_questions 3.0" in text
-    assert httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["ChatRequest"]
+    assert HTTP.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["ChatRequest"]
 
 
 def test_images_and_system_messages(server: Server) -> None:
@@ -142,6 +144,44 @@ def test_n_is_one_judgment_when_greedy_and_draws_when_not(server: Server) -> Non
     assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
     assert sum(StubEngine.batches[server.nonce]) == 4
     assert len({sampling.seed for sampling in StubEngine.samplings[server.nonce][1:]}) == 3
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A file that the stub engine waits for."""
+    return tmp_path / "gate"
+
+
+def test_k_requests_that_sample_are_k_draws(tmp_path: Path) -> None:
+    ledger, nonce = tmp_path / "ledger.sqlite", "draws"
+    drawn = {"temperature": 1, "n": 2}
+    with serving(ledger=ledger, nonce=nonce, seed=7) as server:
+        for more in ({"temperature": 1}, drawn, {"temperature": 1}, {"temperature": 0.5}):
+            assert server.post("[[reply:a]]", **more).json()["usage"]["total_tokens"] > 0, "none is the ledger's"
+        assert server.post("[[reply:b]]", temperature=1).json()["usage"]["total_tokens"] > 0
+        seeds = [sampling.seed for sampling in StubEngine.samplings[nonce]]
+        assert len(set(seeds[:4])) == 4
+        assert seeds[0] == seeds[4] == seeds[5] == 7, "first draws share their seed, and with it engine batches"
+    with serving(ledger=ledger, nonce=nonce, seed=7) as server:
+        for more in ({"temperature": 1}, drawn, {"temperature": 1}):
+            again = server.post("[[reply:a]]", **more).json()
+            assert again["usage"]["total_tokens"] == 0, "the same draws in the same order"
+        assert server.post("[[reply:a]]", temperature=1).json()["usage"]["total_tokens"] > 0
+
+
+def test_sampled_requests_with_a_seed_come_from_the_ledger(tmp_path: Path) -> None:
+    with serving(ledger=tmp_path / "ledger.sqlite") as server:
+        tokens = [server.post("[[reply:a]]", temperature=1, seed=0).json()["usage"]["total_tokens"] for _ in range(3)]
+        assert tokens[0] > tokens[1] == tokens[2] == 0
+
+
+def test_whoever_did_not_wait_for_a_draw_gets_it_at_the_next_try(tmp_path: Path, gate: Path) -> None:
+    with serving(ledger=tmp_path / "ledger.sqlite", gate=str(gate)) as server:
+        ask_and_leave(server, 1, temperature=1)
+        until(lambda: server.waiting() == 0)
+        gate.touch()
+        assert server.post("[[reply:0]]", temperature=1).json()["usage"]["total_tokens"] == 0
+        assert server.post("[[reply:0]]", temperature=1).json()["usage"]["total_tokens"] > 0
 
 
 def test_stop_cuts_the_reply_and_not_the_reasoning(server: Server) -> None:
@@ -377,23 +417,43 @@ def test_an_engine_fault_fails_one_request(server: Server, monkeypatch: pytest.M
         client(server).chat.completions.create(model="m", messages=user("poison"))
 
 
-def test_concurrent_requests_share_batches_and_do_not_mix() -> None:
-    with serving(seconds=0.05) as server:
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_concurrent_requests_share_batches_and_do_not_mix(gate: Path, temperature: float) -> None:
+    with serving(seconds=0.05, gate=str(gate)) as server:
         asynchronous = openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
 
         async def ask(number: int) -> str | None:
-            reply = await asynchronous.chat.completions.create(model="m", messages=user(f"[[reply:{number}]]"))  # type: ignore[arg-type]
+            reply = await asynchronous.chat.completions.create(
+                model="m",
+                messages=user(f"[[reply:{number}]]"),  # type: ignore[arg-type]
+                temperature=temperature,
+            )
             return reply.choices[0].message.content
 
         async def all_at_once() -> list[str | None]:
-            return await asyncio.gather(*map(ask, range(32)))
+            asked = [asyncio.create_task(ask(number)) for number in range(32)]
+            await asyncio.to_thread(until, lambda: server.waiting() == 32)
+            gate.touch()
+            return await asyncio.gather(*asked)
 
         assert asyncio.run(all_at_once()) == [str(number) for number in range(32)]
         assert len(StubEngine.batches[server.nonce]) <= 8, StubEngine.batches[server.nonce]
 
 
-def test_streams() -> None:
-    with serving(seconds=0.35, keep_alive=0.1) as server:
+def test_streams(gate: Path) -> None:
+    def slowly(text: str) -> list[str]:
+        """A stream's lines; the engine goes on after the second sign of life."""
+        lines = []
+        body = {"messages": user(text), "stream": True}
+        with HTTP.stream("POST", f"{server.url}/v1/chat/completions", json=body) as response:
+            assert response.status_code == 200
+            for line in response.iter_lines():
+                lines.append(line)
+                if lines.count(": waiting") == 2:
+                    gate.touch()
+        return lines
+
+    with serving(keep_alive=0.1) as server:
         stream = client(server).chat.completions.create(
             model="m", messages=user("[[reply:8 6]]"), stream=True, stream_options={"include_usage": True}
         )
@@ -404,78 +464,89 @@ def test_streams() -> None:
         assert parts[-2].choices[0].finish_reason == "stop"
         assert parts[-1].usage.total_tokens > 0
         assert len({part.id for part in parts}) == 1
-        lines = server.post("[[reply:9]]", stream=True).text.splitlines()
+    with serving(keep_alive=0.1, gate=str(gate)) as server:
+        lines = slowly("[[reply:9]]")
         assert lines[0] == ": waiting"
-        assert lines.count(": waiting") >= 2
         assert [line for line in lines if line][-1] == "data: [DONE]"
-        late = server.post("Reply with only a number. [[reply:none]]", stream=True).text
-        assert '"code": "unreadable_reply"' in late
+        gate.unlink()
+        late = slowly("Reply with only a number. [[reply:none]]")
+        assert '"code": "unreadable_reply"' in "\n".join(late)
     with serving(style="error") as server:
         assert server.post("x", stream=True).status_code == 502, "known before the stream began"
 
 
-def test_a_full_queue_sends_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(seconds=0.5, queue=2) as server, ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(server.post, f"[[reply:{number}]]") for number in range(2)]
-        time.sleep(0.2)
+def test_a_full_queue_sends_away(gate: Path) -> None:
+    with serving(gate=str(gate), queue=2) as server, ThreadPoolExecutor(2) as pool:
+
+        def ask(number: int) -> Future[httpx.Response]:
+            future = pool.submit(server.post, f"[[reply:{number}]]")
+            until(lambda: server.waiting() == number)
+            return future
+
+        one = ask(1)
+        assert server.post("[[reply:y]]", n=2, temperature=1).status_code == 429, "two draws take two places"
+        two = ask(2)
         response = server.post("[[reply:x]]")
         assert response.status_code == 429
         assert 1 <= int(response.headers["retry-after"]) <= 60
         assert response.json()["error"]["code"] == "queue_full"
-        assert httpx.get(f"{server.url}/health").json()["waiting"] == 2
-        assert [future.result().status_code for future in waiting] == [200, 200]
+        assert server.waiting() == 2
+        gate.touch()
+        assert [future.result().status_code for future in (one, two)] == [200, 200]
         assert server.say("[[reply:x]]") == "x"
-        assert server.post("[[reply:y]]", n=3, temperature=1).status_code == 429, "three draws take three places"
-        assert httpx.get(f"{server.url}/health").json()["waiting"] == 0
+        assert server.post("[[reply:y]]", n=2, temperature=1).status_code == 200
+        until(lambda: server.waiting() == 0)
 
 
-def test_too_slow() -> None:
-    with serving(seconds=0.6, timeout=0.3) as server:
+def test_more_draws_than_there_are_places_are_refused_for_good() -> None:
+    with serving(queue=2) as server:
+        response = server.post("[[reply:y]]", n=3, temperature=1)
+        assert response.status_code == 400
+        assert "retry-after" not in response.headers
+        error = response.json()["error"]
+        assert (error["code"], error["param"]) == ("n_too_large", "n")
+        assert "n=3" in error["message"]
+        assert ": 2 (--queue)" in error["message"]
+        assert server.post("[[reply:y]]", n=3).status_code == 200, "greedy: one judgment"
+
+
+def test_too_slow(gate: Path) -> None:
+    with serving(gate=str(gate), timeout=0.3) as server:
         response = server.post("[[reply:x]]")
         assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
         assert "no answer within 0.3 s" in response.json()["error"]["message"]
+        gate.touch()
 
 
-def test_whoever_hangs_up_frees_his_place() -> None:
-    with serving(seconds=0.5, queue=3) as server:
-        with ThreadPoolExecutor(3) as pool:
-            for streaming in (False, True):
-                gone = [
-                    pool.submit(server.post, f"[[reply:{number}]]", timeout=0.15, stream=streaming)
-                    for number in range(3)
-                ]
-                for future in gone:
-                    with pytest.raises(httpx.TimeoutException):
-                        future.result()
-                time.sleep(0.15)
-                assert httpx.get(f"{server.url}/health").json()["waiting"] == 0
+def test_whoever_hangs_up_frees_his_place(gate: Path) -> None:
+    with serving(gate=str(gate), queue=3) as server:
+        for streaming in (False, True):
+            ask_and_leave(server, 3, stream=streaming)
+            until(lambda: server.waiting() == 0)
+        gate.touch()
         assert server.say("[[reply:here]]") == "here"
 
 
-def test_health_answers_while_large_requests_are_read() -> None:
+def test_health_answers_while_large_requests_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((3000, 3000), 80).convert("RGB").save(buffer, format="PNG", compress_level=1)
     url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     content = [{"type": "text", "text": "[[reply:ok]]"}, {"type": "image_url", "image_url": {"url": url}}]
-    with serving(seconds=0.1, max_body=2**27) as server:
-        done = threading.Event()
-        slowest = 0.0
+    begun, go_on = threading.Event(), threading.Event()
+    read = Pictures.read
 
-        def watch() -> None:
-            nonlocal slowest
-            with httpx.Client() as http:
-                while not done.is_set():
-                    start = time.monotonic()
-                    assert http.get(f"{server.url}/health", timeout=10).status_code == 200
-                    slowest = max(slowest, time.monotonic() - start)
-                    time.sleep(0.01)
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return read(*arguments)
 
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        assert server.say("", messages=[{"role": "user", "content": content}]) == "ok"
-        done.set()
-        watcher.join()
-        assert slowest < 2
+    monkeypatch.setattr(Pictures, "read", slowly)
+    with serving(max_body=2**27) as server, ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(server.say, "", messages=[{"role": "user", "content": content}])
+        assert begun.wait(60)
+        assert server.waiting() == 1
+        go_on.set()
+        assert reply.result() == "ok"
 
 
 @pytest.mark.parametrize(
@@ -497,7 +568,7 @@ def test_health_answers_while_large_requests_are_read() -> None:
     ],
 )
 def test_what_is_wrong_with_a_request_is_named(server: Server, body: dict[str, Any], param: str) -> None:
-    response = httpx.post(f"{server.url}/v1/chat/completions", json=body)
+    response = HTTP.post(f"{server.url}/v1/chat/completions", json=body)
     assert response.status_code == 400
     error = response.json()["error"]
     assert error["type"] == "invalid_request_error"
@@ -518,21 +589,28 @@ def test_the_ledger_answers_again(tmp_path: Path) -> None:
         assert StubEngine.batches[server.nonce] == [1]
 
 
-def test_sigterm_drains() -> None:
-    with command(engine="seconds=1.5") as (process, url):
+def refuses(server: Server) -> bool:
+    """Whether nobody can connect any more."""
+    with contextlib.suppress(httpx.TransportError):
+        httpx.get(f"{server.url}/health", timeout=60)
+        return False
+    return True
+
+
+def test_sigterm_drains(gate: Path) -> None:
+    with command(engine=f"gate={gate}") as (process, url):
         server = Server(url, "")
         with ThreadPoolExecutor(4) as pool:
             waiting = [pool.submit(server.post, f"[[reply:{number}]]", stream=number == 3) for number in range(4)]
-            time.sleep(0.6)
+            until(lambda: server.waiting() == 4)
             process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
-            with pytest.raises(httpx.TransportError):
-                server.post("[[reply:late]]")
+            until(lambda: refuses(server))
+            gate.touch()
             replies = [future.result() for future in waiting]
         assert [reply.status_code for reply in replies] == [200] * 4
         assert [reply.json()["choices"][0]["message"]["content"] for reply in replies[:3]] == ["0", "1", "2"]
         assert '"content": "3"' in replies[3].text
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert process.stderr
         rest = process.stderr.read()
         lines = [json.loads(line) for line in rest.splitlines() if line.startswith("{")]
@@ -542,17 +620,32 @@ def test_sigterm_drains() -> None:
         assert "4 judgments" in rest
 
 
+def test_a_request_that_was_sent_before_sigterm_is_answered() -> None:
+    """Right behind the line that tells the address: the server may not even have looked at the connection."""
+    body = json.dumps({"messages": user("[[reply:1]]")}).encode()
+    head = "POST /v1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    with command() as (process, url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            process.send_signal(signal.SIGTERM)
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert process.wait(60) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_second_signal_ends_the_server_at_once(number: int) -> None:
-    with command(engine="seconds=60") as (process, url), ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(Server(url, "").post, "[[reply:1]]", timeout=60)
-        time.sleep(1)
+def test_the_second_signal_ends_the_server_at_once(number: int, gate: Path) -> None:
+    with command(engine=f"gate={gate}") as (process, url), ThreadPoolExecutor(1) as pool:
+        server = Server(url, "")
+        waiting = pool.submit(server.post, "[[reply:1]]")
+        until(lambda: server.waiting() == 1)
         process.send_signal(number)
         process.send_signal(number)  # as a wrapper does, which passes on what the whole group got
-        time.sleep(1.5)
+        until(lambda: refuses(server))
+        time.sleep(1)  # longer than signals are one
         assert process.poll() is None
         process.send_signal(number)
-        assert process.wait(10) == 128 + number
+        assert process.wait(60) == 128 + number
         with contextlib.suppress(httpx.TransportError):  # whether anything is said yet is uvicorn's matter
             assert waiting.result().status_code == 500
 
@@ -561,7 +654,7 @@ def test_prompts_are_logged_if_that_is_asked_for() -> None:
     with command("--log-prompts") as (process, url):
         assert Server(url, "").say("[[reply:seen]]") == "seen"
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         assert process.stderr
         (line,) = [json.loads(line) for line in process.stderr if line.startswith("{")]
         assert "[[reply:seen]]" in line["prompt"]
@@ -573,5 +666,9 @@ def test_wrong_arguments_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean pretrained?" in capsys.readouterr().err
     assert cli.main(["serve", "--allow-folder", "/no/such/folder"]) == 2
     assert "no such folder" in capsys.readouterr().err
+    assert cli.main(["serve", "--args", "votes=3,ledger=none"]) == 2
+    assert "votes=3: other people's prompts have no choices to vote on" in capsys.readouterr().err
+    assert cli.main(["serve", "--args", "verdict=direct,ledger=none"]) == 2
+    assert "use verdict=reason" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main(["serve", "--port", "99999"])

@@ -20,10 +20,10 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from served import HTTP, Server, serving
+from served import HTTP, Server, command, serving
 from stub_engine import StubEngine
 
-from mtrl_judge_plugin import engines
+from mtrl_judge_plugin import cli, engines
 from mtrl_judge_plugin.server import pictures, schemas
 from mtrl_judge_plugin.server.pictures import is_public
 
@@ -105,6 +105,24 @@ def test_wrong_or_no_key(headers: dict[str, Any]) -> None:
         assert StubEngine.asked[server.nonce] == []
 
 
+@pytest.mark.parametrize("given", [["--api-key", "sesame\n"], []])
+def test_a_key_from_a_file_ends_with_its_line(given: list[str]) -> None:
+    with command(*given, MTRL_JUDGE_API_KEY=" sesame\r\n") as (_, url):
+        for key, status in {"sesame": 200, "sesam": 401}.items():
+            assert HTTP.get(f"{url}/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [("schlüssel", "use printable ASCII"), ("one\ntwo", "use printable ASCII"), ("\n", "nothing but white space")],
+)
+def test_a_key_that_nobody_could_send_is_refused(capsys: pytest.CaptureFixture[str], key: str, problem: str) -> None:
+    assert cli.main(["serve", "--api-key", key]) == 2
+    error = capsys.readouterr().err
+    assert problem in error
+    assert not key.strip() or key not in error
+
+
 def test_a_web_page_cannot_ask(server: Server) -> None:
     """What a page of another origin may send without asking the server first."""
     body = json.dumps({"messages": [{"role": "user", "content": "[[reply:x]]"}]})
@@ -142,7 +160,7 @@ def test_oversize_bodies(server: Server) -> None:
 def test_a_body_that_never_ends_is_given_up() -> None:
     with serving(timeout=0.5) as server:
         host, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=5) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             head = f"POST /v1 HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
             connection.sendall(head.encode() + b"{")
             assert b" 504 " in connection.recv(1000)
@@ -156,7 +174,7 @@ def memory() -> float:
 
 def test_image_bombs(server: Server) -> None:
     before = memory()
-    start = time.monotonic()
+    start = time.process_time()  # the server is in this process; others may be busy beside it
     huge = png(20_000, 20_000, zlib.compress(bytes(1000)))
     refused(show(server, data_url(huge)), 413, "image_too_large")
     refused(show(server, data_url(png(2**31 - 1, 2**31 - 1, b""))), 413, "image_too_large")
@@ -167,7 +185,7 @@ def test_image_bombs(server: Server) -> None:
     for kind in (b"zTXt", b"iCCP"):
         show(server, data_url(png(8, 8, extra=chunk(kind, b"name\0\0" + bomb))))
     show(server, data_url(png(8, 8, extra=chunk(b"iTXt", b"name\0\1\0\0\0" + bomb))))
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert memory() - before < 250
     assert show(server, data_url(png(8, 8))).json()["choices"][0]["message"]["content"] == "64320a"
 
@@ -420,12 +438,14 @@ def test_schemas_are_looked_up_nowhere(server: Server, site: int) -> None:
 
 
 def test_schemas_that_take_years(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "_SECONDS", 1)
-    start = time.monotonic()
-    refused(ask_with(server, {"properties": {"a": {"pattern": "^(a+)+$"}}}, '{"a": "' + "a" * 40 + '!"}'), 422)
     tower: dict[str, Any] = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
-    refused(ask_with(server, {"$defs": {**tower, "d40": {}}, "$ref": "#/$defs/d0"}), 422)
-    assert time.monotonic() - start < 15
+    with monkeypatch.context() as patch:
+        patch.setattr(schemas, "_SECONDS", 1)
+        for schema, reply in (
+            ({"properties": {"a": {"pattern": "^(a+)+$"}}}, '{"a": "' + "a" * 40 + '!"}'),
+            ({"$defs": {**tower, "d40": {}}, "$ref": "#/$defs/d0"}, '{"a": "x"}'),
+        ):
+            assert "cannot be checked within 1 s" in refused(ask_with(server, schema, reply), 422)
     refused(ask_with(server, {"$ref": "#"}), 422)
     refused(ask_with(server, {"properties": {"a": {"pattern": "("}}}), 400, "invalid_schema")
     refused(ask_with(server, {"description": "x" * 70_000}), 400, "invalid_schema")
@@ -518,7 +538,7 @@ def test_content_lengths(server: Server, length: str) -> None:
 
 def assert_status(server: Server, sent: bytes) -> None:
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(sent)
         answer = connection.recv(100)
     assert answer.startswith(b"HTTP/1.1 ")
@@ -544,7 +564,6 @@ def test_its_own_description_fuzzed(server: Server) -> None:
     document = HTTP.get(f"{server.url}/openapi.json").json()
     schema = schemathesis.openapi.from_dict(document)
     checked = 0
-    deadline = time.monotonic() + 12
     for result in schema.get_all_operations():
         operation = result.ok()
 
@@ -555,9 +574,7 @@ def test_its_own_description_fuzzed(server: Server) -> None:
         )
         def attack(case: Any) -> None:
             nonlocal checked
-            if time.monotonic() > deadline:
-                return
-            response = case.call(base_url=server.url, timeout=20)
+            response = case.call(base_url=server.url, timeout=60)
             checked += 1
             assert response.status_code < 500, response.text
             if response.status_code < 500:

@@ -16,6 +16,7 @@ from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.engines import Conversation, Sampling
 from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.server.settings import check_judge
 from mtrl_judge_plugin.shapes import Wanted
 
 
@@ -27,10 +28,15 @@ class JudgeStoppedError(SystemExit):
 
 
 class Backend:
-    """One judge with its batcher, for all providers of the process, and what became of their questions."""
+    """One judge with its batcher, for all providers of the process, and what became of their questions.
+
+    Raises:
+        ValueError: wrong arguments, or `votes` or `verdict=direct`.
+    """
 
     def __init__(self, arguments: str) -> None:
         self.judge = load_judge(arguments)
+        check_judge(self.judge)
         # The judge itself would fail a whole batch for one of its questions.
         self.strict, self.judge.strict = self.judge.strict, False
         self.batcher = Batcher(self.judge)

@@ -76,8 +76,9 @@ class Door:
     """Lets in whoever knows its address, and counts by task what is asked and answered behind it.
 
     An address is `/TOKEN/v1/...`, or `/TOKEN/as/PROCESS/v1/...` from a process that tells its tasks: by a PUT of a
-    task's name to `/TOKEN/as/PROCESS/task`. No key is asked for, since tasks send whatever they please; nobody else on
-    this machine can guess the address.
+    task's name to `/TOKEN/as/PROCESS/task`. A child of such a process has `/as/PROCESS/as/CHILD`, and its parent's task
+    until it tells one. No key is asked for, since tasks send whatever they please; nobody else on this machine can
+    guess the address.
 
     Args:
         app: what is behind it.
@@ -106,14 +107,17 @@ class Door:
         if not secrets.compare_digest(token.encode(), self.token.encode()):
             await _answer(send, 404, "there is no such address here")
             return
-        teller, rest = (rest[1], rest[2:]) if rest[:1] == ["as"] and len(rest) > 2 else ("", rest)
+        tellers: list[str] = []
+        while rest[:1] == ["as"] and len(rest) > 2:
+            tellers, rest = [rest[1], *tellers], rest[2:]
+        task = next(filter(None, map(self._tasks.get, tellers)), None)
         scope = {**scope, "path": "/" + "/".join(rest), "raw_path": None}
-        if teller and rest == ["task"] and scope["method"] == "PUT":
-            self._tasks[teller] = (await receive())["body"].decode()
+        if tellers and rest == ["task"] and scope["method"] == "PUT":
+            self._tasks[tellers[0]] = (await receive())["body"].decode()
             await _answer(send, 200, "")
         elif scope["method"] != "POST":
             await self._app(scope, receive, send)
-        elif teller and not self._tasks.get(teller):
+        elif tellers and not task:
             self.misled = True
             reason = (
                 "the judge was asked before anything was to be scored. Is it the model under test that asks, by "
@@ -122,7 +126,7 @@ class Door:
             self._stop(reason)
             await _answer(send, 403, reason)
         else:
-            await self._judge(self._tasks.get(teller, _ANY_TASK), scope, receive, send)
+            await self._judge(task or _ANY_TASK, scope, receive, send)
 
     async def _judge(self, task: str, scope: Any, receive: Any, send: Any) -> None:
         question, status, said = hashlib.sha256(), 0, b""
@@ -147,7 +151,7 @@ class Door:
             await self._app(scope, heard, sent)
         notes = scope.get("state") or {}
         key = question.digest()
-        if "cached" in notes and status == 200:
+        if "cached" in notes and status == 200 and not said:
             tally.failures.pop(key, None)
             tally.answered += 1
             tally.cached += bool(notes["cached"])

@@ -22,18 +22,18 @@ def relay_to(url: str) -> tuple[Any, str]:
     """(an application that passes requests on to a server that runs, its name).
 
     Raises:
-        ValueError: nothing answers there, or no mtrl-judge; or the address holds a user's name.
+        ValueError: nothing answers there, or no mtrl-judge; the address holds a user's name; the key cannot be sent.
     """
     import uvicorn  # noqa: F401  # is wanted later, and missed here
 
-    from mtrl_judge_plugin.server.guards import is_loopback
+    from mtrl_judge_plugin.server.guards import is_loopback, key_of
 
     if "@" in url:  # not shown: what stands before it may be a password
         raise ValueError("--url: want no user or password in the address; the server's key is MTRL_JUDGE_API_KEY")
     url = url.rstrip("/").removesuffix("/v1")
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"--url {url}: want http://HOST:PORT")
-    key = os.environ.get("MTRL_JUDGE_API_KEY")
+    key = key_of(os.environ.get("MTRL_JUDGE_API_KEY", ""))
     try:
         host = httpx.URL(url).host
         # A proxy knows another machine by 127.0.0.1.

@@ -25,7 +25,7 @@ from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.harness import census
 from mtrl_judge_plugin.harness.door import ADDRESS, Door
 from mtrl_judge_plugin.ledger import LedgerError
-from mtrl_judge_plugin.loading import check_arguments, load_judge
+from mtrl_judge_plugin.loading import load_judge
 
 DESCRIPTION = """\
 Runs a command with mtrl_judge as the judge of its tasks, and says at the end, by task, what was judged:
@@ -42,10 +42,11 @@ lmms-eval find a judge: addresses, model names, API_TYPE=openai, USE_LLM_JUDGE=T
 docs/benchmarks.md says for each benchmark whether it works, and what it needs beside variables.
 
 A judgment without a verdict is written down as a 0 by most tasks. The summary counts it as unscored (failed: there was
-no reply; unreadable: the reply held no verdict) and says that these scores are not to be read. --strict ends the
-command at the first one, with exit status 3; but not where the client gave up or the queue was full (429), as clients
-try these again by themselves: what has no verdict at the end makes it 3 nevertheless. Otherwise the exit status is the
-command's own; 2 if it was not run, 126 if it cannot be, 127 if there is none.
+no reply; unreadable: the reply held no verdict) and says that these scores are not to be read. --strict (or strict=true
+in --args) ends the command at the first one, with exit status 3; but not where the client gave up or the queue was full
+(429), as clients try these again by themselves: what has no verdict at the end makes it 3 nevertheless, and so does a
+judge that was never asked. Otherwise the exit status is the command's own; 2 if it was not run, 126 if it cannot be,
+127 if there is none.
 
 Limits. Tasks are told apart by lmms-eval with this plugin in its environment; the judgments of other programs are one
 row. Sums hold what was answered: a question that was asked again until it had its
@@ -93,13 +94,16 @@ def run(args: argparse.Namespace) -> int:
         try:
             if args.url:
                 from mtrl_judge_plugin.harness.relay import relay_to
-            room, about = relay_to(args.url) if args.url else _own(args.args)
+
+                (room, about), strict = relay_to(args.url), args.strict
+            else:
+                room, about, strict = _own(args.args, args.strict)
         except ImportError as error:
             return _refuse(f'{error.name} is missing; pip install "mtrl-judge[serve]"')
         except (EngineError, LedgerError, ValueError) as error:
             return _refuse(str(error))
         stops = _Stops()
-        door = Door(room, stops.stop, lambda: stops.begun, strict=args.strict)
+        door = Door(room, stops.stop, lambda: stops.begun, strict=strict)
         base = f"http://127.0.0.1:{listener.getsockname()[1]}/{door.token}"
         found = environment(base, os.environ)
         variables = {name: value for name, value in found.items() if name not in args.keep}
@@ -120,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
         _say(f"mtrl-judge run: stopped: {stops.reason}")
     if door.misled:
         return _NOT_RUN
-    return _STRICT if args.strict and any(tally.failures for tally in door.tallies.values()) else status
+    unscored = not door.tallies or any(tally.failures for tally in door.tallies.values())
+    return _STRICT if strict and unscored else status
 
 
 def _unknown(names: Sequence[str]) -> str | None:
@@ -166,15 +171,16 @@ def environment(base: str, present: Mapping[str, str]) -> dict[str, str]:
     return {**found, **here, ADDRESS: base}
 
 
-def _own(arguments: str) -> tuple[Any, str]:
-    """(the server's application around a judge of our own, its name)."""
+def _own(arguments: str, strict: bool) -> tuple[Any, str, bool]:
+    """(the server's application around a judge of our own, its name, whether it or the command is to be strict)."""
     from mtrl_judge_plugin.server.app import create_app
     from mtrl_judge_plugin.server.settings import Settings
 
-    check_arguments(arguments)
     judge = load_judge(arguments)
+    strict = strict or judge.strict  # which the application sets aside
     where = f"; ledger: {judge.ledger.path}" if judge.ledger else ""
-    return create_app(judge, Settings(local=True, queue=_QUEUE, max_body=_MAX_BODY)), f"{judge.name}{where}"
+    app = create_app(judge, Settings(local=True, queue=_QUEUE, max_body=_MAX_BODY))
+    return app, f"{judge.name}{where}", strict
 
 
 class _Stops:

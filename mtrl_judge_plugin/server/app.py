@@ -24,7 +24,7 @@ from mtrl_judge_plugin.server import guards
 from mtrl_judge_plugin.server.desk import Asked, Desk
 from mtrl_judge_plugin.server.metrics import log
 from mtrl_judge_plugin.server.protocol import ChatCompletion, ChatRequest, ErrorBody, chunks
-from mtrl_judge_plugin.server.settings import ApiError, Settings
+from mtrl_judge_plugin.server.settings import ApiError, Settings, check_judge
 
 #: `OPENAI_API_URL` means `.../v1` to some programs and `.../v1/chat/completions` to others, and both append to it.
 _ADDRESSES = ("/v1", "/v1/chat/completions", "/v1/chat/completions/chat/completions")
@@ -42,7 +42,11 @@ def create_app(judge: Judge, settings: Settings | None = None) -> FastAPI:
     Args:
         judge: what answers. `strict` means nothing here: a judgment without a verdict fails its own request.
         settings: limits and permissions.
+
+    Raises:
+        ValueError: `votes` or `verdict=direct`.
     """
+    check_judge(judge)
     judge.strict = False
     desk = Desk(judge, settings or Settings())
 
@@ -160,16 +164,20 @@ async def _chat(request: Request, desk: Desk) -> Response:
 
 async def _complete(desk: Desk, asked: Asked, notes: dict[str, Any]) -> ChatCompletion:
     """The answer to a request; what the log says about it goes into `notes`."""
-    notes |= {"shape": asked.wanted.shape, "messages": len(asked.conversation), "draws": len(asked.draws)}
+    notes |= {"shape": asked.wanted.shape, "messages": len(asked.conversation), "draws": asked.draws}
     notes["images"] = sum(part["type"] == "image" for message in asked.conversation for part in message["content"])
     if desk.settings.log_prompts:
         notes["prompt"] = [
             part["text"] for message in asked.conversation for part in message["content"] if part["type"] == "text"
         ]
     answers: list[Answer] = await desk.answer(asked)
-    notes |= {name: any(getattr(answer, name) for answer in answers) for name in ("cached", "forced", "repaired")}
     completion = await desk.off_loop(lambda: desk.completion(asked, answers))
-    notes |= {"id": completion.id, **completion.usage.model_dump(exclude={"total_tokens"})}
+    # At once, and when the answer is there: whoever reads them may do so before, where time was up.
+    notes |= {
+        **{name: any(getattr(answer, name) for answer in answers) for name in ("cached", "forced", "repaired")},
+        "id": completion.id,
+        **completion.usage.model_dump(exclude={"total_tokens"}),
+    }
     if desk.settings.log_prompts:
         notes["reply"] = completion.choices[0].message.content
     return completion

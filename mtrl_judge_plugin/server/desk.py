@@ -8,17 +8,19 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mtrl_judge_plugin import answering, chat, shapes
 from mtrl_judge_plugin.answering import Answer
-from mtrl_judge_plugin.batcher import Batcher
+from mtrl_judge_plugin.batcher import Batcher, conversation_key
 from mtrl_judge_plugin.engines import Conversation, Sampling, reply_tokens
 from mtrl_judge_plugin.judge import Judge, Reply
 from mtrl_judge_plugin.prompts import Message
 from mtrl_judge_plugin.readings import UnreadableError
 from mtrl_judge_plugin.server import protocol
+from mtrl_judge_plugin.server.draws import Draws
 from mtrl_judge_plugin.server.guards import Queue
 from mtrl_judge_plugin.server.metrics import Metrics
 from mtrl_judge_plugin.server.pictures import Pictures
@@ -40,6 +42,8 @@ _THREADS = 8
 _MAX_TOKENS = 1024
 #: Between the seeds of the draws of one request: engines count up from a seed, one for each conversation.
 _SEEDS_PER_DRAW = 1_000_003
+#: How many there are: what every engine takes.
+_SEEDS = 2**31
 #: How many stop words the judge is told of, and in how many characters: any client may send any number.
 _STOP_WORDS_SHOWN, _STOP_WORDS_LENGTH = 8, 200
 
@@ -53,14 +57,18 @@ class Asked:
         conversation: for the judge.
         wanted: the form of its reply.
         max_tokens: of the visible reply.
-        draws: sampling of each judgment: one, or `n` where they are drawn.
+        sampling: of the first draw; the others have other seeds.
+        draws: how many judgments: one, or `n` where they are sampled.
+        judgment: its hash, by which draws are counted over all requests; None where they are the same at each.
     """
 
     request: ChatRequest
     conversation: Conversation
     wanted: Wanted
     max_tokens: int
-    draws: Sequence[Sampling]
+    sampling: Sampling
+    draws: int
+    judgment: int | None
 
 
 class Desk:
@@ -75,6 +83,7 @@ class Desk:
         self.judge = judge
         self.settings = settings
         self.queue = Queue(settings.queue)
+        self.draws = Draws()
         self.batcher = Batcher(judge)
         self.metrics = Metrics(lambda: self.queue.taken, lambda name: self.batcher.counts[name])
         self.fingerprint = hashlib.sha256(json.dumps(dict(judge.engine.identity), default=str).encode()).hexdigest()[
@@ -107,14 +116,15 @@ class Desk:
                 asked for.
         """
 
-        def reply(sampling: Sampling) -> Callable[[Conversation], asyncio.Future[Reply]]:
+        def reply(draw: int) -> Callable[[Conversation], asyncio.Future[Reply]]:
+            sampling = replace(asked.sampling, seed=(asked.sampling.seed + draw * _SEEDS_PER_DRAW) % _SEEDS)
             return lambda conversation: asyncio.ensure_future(self._reply(conversation, asked.max_tokens, sampling))
 
-        with self.queue.place(len(asked.draws) - 1):
+        with self.queue.place(asked.draws - 1), self._numbers(asked) as numbers:
             answers = await asyncio.gather(
                 *(
-                    answering.answer_async(reply(sampling), asked.conversation, asked.wanted, self.off_loop)
-                    for sampling in asked.draws
+                    answering.answer_async(reply(draw), asked.conversation, asked.wanted, self.off_loop)
+                    for draw in numbers
                 )
             )
         for answer in answers:
@@ -160,6 +170,12 @@ class Desk:
         except Exception as error:  # whatever an engine raises: this one question has failed, the others go on
             return Reply("", error=str(error) or type(error).__name__)
 
+    def _numbers(self, asked: Asked) -> AbstractContextManager[range]:
+        """Of the draws that a request gets."""
+        if asked.judgment is None:
+            return nullcontext(range(asked.draws))
+        return self.draws.next(asked.judgment, asked.draws)
+
     def _check(self, request: ChatRequest) -> Asked:
         system, turns = _turns(request, Pictures(self.settings))
         question = chat.last_question(turns)
@@ -171,17 +187,22 @@ class Desk:
             own,
             temperature=own.temperature if request.temperature is None else request.temperature,
             top_p=own.top_p if request.top_p is None else request.top_p,
-            seed=own.seed if request.seed is None else request.seed % 2**31,
+            seed=own.seed if request.seed is None else request.seed % _SEEDS,
             logprobs=bool(request.logprobs),
         )
-        draws = (request.n or 1) if sampling.temperature > 0 else 1
-        return Asked(
-            request,
-            conversation,
-            wanted,
-            request.max_completion_tokens or request.max_tokens or _MAX_TOKENS,
-            [replace(sampling, seed=sampling.seed + number * _SEEDS_PER_DRAW) for number in range(draws)],
-        )
+        max_tokens = request.max_completion_tokens or request.max_tokens or _MAX_TOKENS
+        sampled = sampling.temperature > 0
+        draws = (request.n or 1) if sampled else 1
+        if draws > self.queue.most:
+            raise ApiError(
+                400,
+                f"n={draws}: more judgments than may wait or run on this server at a time: {self.queue.most} (--queue)",
+                "n_too_large",
+                param="n",
+            )
+        counted = sampled and request.seed is None
+        judgment = hash((conversation_key(conversation), max_tokens, sampling)) if counted else None
+        return Asked(request, conversation, wanted, max_tokens, sampling, draws, judgment)
 
 
 def _turns(request: ChatRequest, pictures: Pictures) -> tuple[str, list[Message]]:

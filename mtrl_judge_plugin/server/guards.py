@@ -18,6 +18,20 @@ _NEWEST = 0.1
 _LONGEST_WAIT = 60
 
 
+def key_of(text: str) -> str:
+    """A key as it was given, without the white space around it, such as the end of the line that it was read from.
+
+    Raises:
+        ValueError: no client could send it.
+    """
+    key = text.strip()
+    if text and not key:
+        raise ValueError("the API key is nothing but white space; give one, or none at all")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("the API key holds what clients cannot send in a header; use printable ASCII characters alone")
+    return key
+
+
 def check_key(headers: Mapping[str, str], key: str) -> None:
     """Let a request in by `Authorization: Bearer KEY`, or `api-key: KEY` as Azure's clients send it.
 

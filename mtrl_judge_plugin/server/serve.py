@@ -6,14 +6,11 @@ import argparse
 import os
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import Any
 
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.ledger import LedgerError
-from mtrl_judge_plugin.loading import check_arguments, load_judge
+from mtrl_judge_plugin.loading import load_judge
 
 DESCRIPTION = """\
 Serves OpenAI's chat completions. A benchmark that calls its judge over HTTP needs nothing but the address:
@@ -30,13 +27,12 @@ What comes back is the verdict alone, in the form that the prompt asks for; the 
 still wrong, the request fails (422) instead of returning a guess. Concurrent requests share engine batches.
 
 Only data URLs are taken as images, unless --allow-host or --allow-folder says otherwise. Greedy replies come from the
-ledger when they are asked for again. `logprobs` are those of the content's tokens, the chosen ones alone; null where
-the engine has none, or where the content is not word for word what was generated. Any model name will do.
+ledger when they are asked for again, and so do sampled ones (temperature above 0) where the request names a seed.
+Where it names none, each request for the same judgment is a draw of its own, so that K requests sample it K times;
+their seeds count up from the judge's own, so that a server that is started again finds these draws in the ledger.
+`logprobs` are those of the content's tokens, the chosen ones alone; null where the engine has none, or where the
+content is not word for word what was generated. Any model name will do.
 """
-#: Seconds within which signals are one: a wrapper (`timeout`, `uv run`) may pass on what the whole group got.
-_ONE_SIGNAL = 0.5
-#: Seconds between the second signal and the end, whatever still runs.
-_LAST_SECONDS = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,14 +76,15 @@ def run(args: argparse.Namespace) -> int:
         import uvicorn
 
         from mtrl_judge_plugin.server.app import create_app
-        from mtrl_judge_plugin.server.guards import is_loopback
+        from mtrl_judge_plugin.server.guards import is_loopback, key_of
+        from mtrl_judge_plugin.server.listening import Listening
         from mtrl_judge_plugin.server.metrics import log_to_stderr
         from mtrl_judge_plugin.server.settings import Settings
     except ImportError as error:
         print(f'mtrl-judge serve: {error.name} is missing; pip install "mtrl-judge[serve]"', file=sys.stderr)
         return 2
     try:
-        key = args.api_key or os.environ.get("MTRL_JUDGE_API_KEY", "")
+        key = key_of(args.api_key or os.environ.get("MTRL_JUDGE_API_KEY", ""))
         settings = Settings(
             api_key=key,
             local=not key and is_loopback(args.host),
@@ -99,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
             timeout=args.timeout,
             log_prompts=args.log_prompts,
         )
-        check_arguments(args.args)
         judge = load_judge(args.args)
+        app = create_app(judge, settings)
     except (EngineError, LedgerError, ValueError) as error:
         print(f"mtrl-judge serve: {error}", file=sys.stderr)
         return 2
@@ -112,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         )
     log_to_stderr()
     config = uvicorn.Config(
-        create_app(judge, settings),
+        app,
         host=args.host,
         port=args.port,
         log_level="warning",
@@ -121,47 +118,17 @@ def run(args: argparse.Namespace) -> int:
         timeout_keep_alive=75,  # longer than clients keep a connection: they must not find it closed
         timeout_graceful_shutdown=int(args.timeout) + 1,
     )
-    server = uvicorn.Server(config)
-    ends = _Ends(server)
-    # In place of uvicorn's own, which knows no second SIGTERM, and before it: the signal may come while it starts.
-    server.handle_exit = ends.on_signal  # type: ignore[method-assign]
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ends.on_signal)
     listener = config.bind_socket()
-    listener.listen(config.backlog)  # whoever reads the line below may connect at once
     host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    print(f"mtrl-judge serves {judge.name} at http://{shown}:{port}/v1", file=sys.stderr, flush=True)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    server = Listening(
+        config, lambda: print(f"mtrl-judge serves {judge.name} at {address}", file=sys.stderr, flush=True)
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):  # before uvicorn does: the signal may come while it starts
+        signal.signal(number, server.handle_exit)
     server.run(sockets=[listener])
     print(judge.summary(), file=sys.stderr, flush=True)
-    return ends.status
-
-
-class _Ends:
-    """Ends a server: the first signal lets it finish, the second does not.
-
-    Attributes:
-        status: exit status.
-    """
-
-    def __init__(self, server: Any) -> None:
-        self.status = 0
-        self._server = server
-        self._first = 0.0
-
-    def on_signal(self, sig: int, frame: object) -> None:
-        """As `signal.signal` has it."""
-        now = time.monotonic()
-        if not self._first:
-            self._first = now
-            self._server.should_exit = True
-        elif now - self._first > _ONE_SIGNAL and not self.status:
-            self.status = 128 + sig
-            self._server.force_exit = True
-            # The engine may be amid a batch, and whoever asks twice does not wait for its end.
-            timer = threading.Timer(_LAST_SECONDS, os._exit, [self.status])
-            timer.daemon = True
-            timer.start()
+    return server.status
 
 
 def _folders(folders: list[Path]) -> tuple[Path, ...]:
