@@ -7,6 +7,7 @@ anew, within a budget of its own. What cannot be read after that is a failure wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from mtrl_judge_plugin.engines import Conversation
 from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.prompts import Message, defuse
 from mtrl_judge_plugin.readings import UnreadableError
-from mtrl_judge_plugin.shapes import Wanted
+from mtrl_judge_plugin.shapes import ANYTHING, Wanted
+from mtrl_judge_plugin.verdict import visible
 
 _REPAIR = (
     "A program cannot read your last reply. {says} Keep your verdict if you still find it right, and write it in that "
@@ -119,11 +121,30 @@ def exchange(conversation: Conversation, wanted: Wanted) -> Generator[Conversati
         if reply.error is not None:
             return Answer("", wanted.shape, replies, reply.error)
         try:
-            return Answer(wanted.read(reply.text), wanted.shape, replies)
+            return Answer(_read(reply, wanted), wanted.shape, replies)
         except UnreadableError as error:
             if len(replies) > 1:
                 return Answer("", wanted.shape, replies, str(error), unreadable=True)
         replies.append((yield repair(conversation, reply, wanted)))
+
+
+def _read(reply: Reply, wanted: Wanted) -> str:
+    """The caller's text out of what `max_tokens` left of the visible reply.
+
+    Raises:
+        UnreadableError: it has not the form that was wanted; or the cut made another verdict of it ("10" -> "1").
+    """
+    text, whole = reply.text, visible(reply.raw)
+    behind = whole[len(text) :]
+    read = wanted.read(text)
+    if not behind or wanted.shape == ANYTHING.shape:
+        return read
+    # A form with words around the verdict is cut with them: then the verdict must stand before the last, broken word.
+    meant = wanted.read(whole)
+    intact = text.removesuffix(text.split()[-1]) if re.match(r"[^\w\s]?\w", behind) else text
+    if meant != read and not (meant.startswith(read) and read.startswith(wanted.read(intact))):
+        raise UnreadableError(f"cut at max_tokens: {text[-80:]!r}")
+    return read
 
 
 def repair(conversation: Conversation, reply: Reply, wanted: Wanted) -> list[Message]:

@@ -64,8 +64,9 @@ def mapping(text: str, keys: Sequence[str], *, python: bool, fenced: bool) -> st
         missing = [key for key in keys if key not in value]
         if missing:
             continue
-        if fenced and (block := re.search(r"```(?:json|python)?[ \t]*\n.*?```", text, re.DOTALL)):
-            return block[0]
+        blocks = re.findall(r"```(?:json|python)?[ \t]*\n.*?```", text, re.DOTALL) if fenced else []
+        if block := next((block for block in blocks if source in block), None):
+            return str(block)
         if python:
             return source if _is_python(source) else repr(value)
         if is_json:

@@ -10,12 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mtrl_judge_plugin import objects, readings
-from mtrl_judge_plugin.readings import NUMBER
-
-TWO_SCORES_SAYS = (
-    "The final reply must begin with one line that holds two numbers and nothing else, separated by a space."
-)
+from mtrl_judge_plugin import objects, readings, scores
+from mtrl_judge_plugin.scores import NUMBER
 
 #: (the pattern's match, the instructions) -> (what to say in a repair, how to read), or None: not meant after all
 _Form = tuple[str, Callable[[str], str]]
@@ -74,10 +70,20 @@ _OTHER_VALUES = re.compile(
 #: "where LETTER is one of C, P, or I"
 _ONE_OF = re.compile(r"\bis (?:one )?of:? (?P<letters>[\"']?[A-Z]\b[\"']?(?:,?\s?(?:or\s)?[\"']?[A-Z]\b[\"']?){1,25})")
 _ALPHABET = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+#: A range of things is no scale: "10-20 seconds"; a range of points is one.
+_NO_UNIT = r"(?!\.?\d|\s?-?(?!points|stars|marks|levels)[a-z]{4,20}s\b)"
+#: "out of 5", but not "out of 5 pictures".
+_MOST = re.compile(rf"\bout of (?P<most>\d{{1,3}})\b{_NO_UNIT}", re.IGNORECASE)
+_SENTENCES = re.compile(r"(?<!e\.g)(?<!i\.e)[.!?]\s|\n", re.IGNORECASE)
+#: What a sentence speaks of that names the scale.
+_SCALE = re.compile(r"score|rate\b|rating|scale|grade|evaluate|number|integer|digit", re.IGNORECASE)
+#: What stands between the ends of a range in brackets: "[0, 1, 2]", "(1-5)".
+_BETWEEN_ENDS = rf"(?:,\s?|\s?-\s?|\s?–\s?|\sto\s)(?:{NUMBER.pattern},\s?){{0,10}}"
 _RANGE = re.compile(
-    rf"\b(?:between|from|scale of|range of|range)\s(?P<a>{NUMBER.pattern})\s?(?:and|to|-|–)\s?(?P<b>{NUMBER.pattern})"
-    rf"|[\[(](?P<c>{NUMBER.pattern})(?:,\s?|\s?-\s?|\s?–\s?|\sto\s)(?:{NUMBER.pattern},\s?){{0,10}}(?P<d>{NUMBER.pattern})[\])]"
-    rf"|\b(?P<e>\d{{1,3}})\s?[-–]\s?(?P<f>\d{{1,3}})\b",
+    rf"(?:\b(?:between|from|scale of|range of|range)\s(?P<a>{NUMBER.pattern})\s?(?:and|to|-|–)\s?"
+    rf"(?P<b>{NUMBER.pattern})"
+    rf"|[\[(](?P<c>{NUMBER.pattern}){_BETWEEN_ENDS}(?P<d>{NUMBER.pattern})[\])]"
+    rf"|\b(?P<e>\d{{1,3}})\s?[-–]\s?(?P<f>\d{{1,3}})\b){_NO_UNIT}",
     re.IGNORECASE,
 )
 _KEYS = re.compile(r"\bkeys?\b\s*:?\s*(?P<keys>[\[(]?\s*[\"'`]?\w[^.\n\])]{0,200})", re.IGNORECASE)
@@ -128,7 +134,7 @@ def _brackets(match: re.Match[str], told: str) -> _Form:
         letters = _ALPHABET
     example = "[[4]]" if numeric else "[[A]]"
     says = f"The final reply must hold the verdict in double brackets, once, as in {example}."
-    return says, partial(readings.bracketed, letters=letters, bounds=_bounds(told))
+    return says, partial(readings.bracketed, read=_value(letters, told))
 
 
 def _better(match: re.Match[str], told: str) -> _Form:
@@ -144,13 +150,23 @@ def _label(match: re.Match[str], told: str) -> _Form:
         letters = tuple(dict.fromkeys(re.findall(r"[A-Z]\b", named["letters"])))
     says = f'The final reply must hold one line "{label}: " with {"a letter" if letters else "a number"} behind it.'
     # "Explanation: (...)\nRating: (int)" is a form to fill in, whose readers take the first number they find.
-    return says, partial(
-        readings.labelled, label=label, letters=letters, alone=slot.startswith("("), bounds=_bounds(told)
-    )
+    return says, partial(readings.labelled, label=label, read=_value(letters, told), alone=slot.startswith("("))
+
+
+def _value(letters: Sequence[str], told: str) -> Callable[[str], str]:
+    """How to read one of the letters, or a number where there are none."""
+    return partial(readings.letter, letters=letters) if letters else partial(scores.number, bounds=_bounds(told))
 
 
 def _two_scores(match: re.Match[str], told: str) -> _Form:
-    return TWO_SCORES_SAYS, partial(readings.two_scores_first, bounds=_bounds(told))
+    return two_scores(_bounds(told))
+
+
+def two_scores(bounds: tuple[float, float] | None) -> _Form:
+    """The form of two scores within bounds: what to say in a repair, how to read it."""
+    says = "The final reply must begin with one line that holds two numbers and nothing else, separated by a space"
+    says += f", each from {bounds[0]:g} to {bounds[1]:g}." if bounds else "."
+    return says, partial(scores.two_scores_first, bounds=bounds)
 
 
 def _words(words: Sequence[str], match: re.Match[str], told: str) -> _Form | None:
@@ -217,17 +233,24 @@ def _number_or(text: str, bounds: tuple[float, float] | None, whole: bool, other
     """A number, or one of the other values that the prompt allows; with the words around it where it wants `wordy`."""
     if text.strip() in others:
         return text.strip()
-    found = readings.number(text, bounds, whole=whole)
+    found = scores.number(text, bounds, whole=whole)
     return text if wordy else found
 
 
 def _bounds(told: str) -> tuple[float, float] | None:
-    """The one range that the instructions name; None where they name none, or several."""
-    found = set()
-    for match in _RANGE.finditer(told):
-        least, most = [float(value) for value in match.groups() if value is not None]
-        if least < most:
-            found.add((least, most))
+    """The one range of scores that the instructions name; None where they name none, or several.
+
+    >>> _bounds("The clip is 10-20 seconds long. Rate it out of 5 stars."), _bounds("Rate it (1-5).")
+    ((0.0, 5.0), (1.0, 5.0))
+    """
+    found: set[tuple[float, float]] = set()
+    ends: set[float] = set()
+    for sentence in filter(_SCALE.search, _SENTENCES.split(told)):
+        for match in _RANGE.finditer(sentence):
+            least, most = [float(value) for value in match.groups() if value is not None]
+            found |= {(least, most)} if least < most else set()
+        ends |= {float(most) for most in _MOST.findall(sentence)}
+    found |= {(0.0, most) for most in ends - {most for _, most in found}}
     return found.pop() if len(found) == 1 else None
 
 

@@ -6,7 +6,7 @@ add a form, and takes none away from what the prompt asks for in the end). Where
 back as it is; and where several forms are spoken of (a quoted question may end in "answer yes or no"), a reply in any
 of them will do. So a wrong guess about the prompt costs nothing unless the reply fits none of what the prompt says.
 
-What no pattern can know is said by whoever calls: `Wanted` can be made by hand (`JSON_OBJECT`, `binary`, `TWO_SCORES`).
+What no pattern can know is said by whoever calls: `Wanted` can be made by hand (`JSON_OBJECT`, `binary`, `two_scores`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mtrl_judge_plugin import objects, readings
+from mtrl_judge_plugin import objects, readings, scores, shape_table
 from mtrl_judge_plugin.readings import UnreadableError
-from mtrl_judge_plugin.shape_table import TABLE, TWO_SCORES_SAYS, is_strict
 
 #: How much of a long prompt is searched, at its beginning and at its end: that is where instructions stand.
 _REACH = 12_000
@@ -53,7 +52,7 @@ def wanted(prompt: str, *, system: str = "") -> Wanted:
     told = instructions(system) + "\n" + instructions(prompt)
     plain: list[tuple[bool, int, Wanted]] = []
     long: list[tuple[int, Wanted]] = []
-    for shape in TABLE:
+    for shape in shape_table.TABLE:
         for match in reversed(list(shape.asks.finditer(told))):
             form = shape.form(match, told)
             if form is None:
@@ -61,7 +60,7 @@ def wanted(prompt: str, *, system: str = "") -> Wanted:
             if not shape.plain:
                 long.append((match.end(), Wanted(shape.name, *form)))
                 break
-            plain.append((is_strict(match, told), match.end(), Wanted(shape.name, *form)))
+            plain.append((shape_table.is_strict(match, told), match.end(), Wanted(shape.name, *form)))
     # A form that is described at length goes before a word. Of several one may stand in a quotation: each will do, and
     # so will a word that the prompt asks for in the end ("... Reply with only yes or no").
     if long:
@@ -86,6 +85,11 @@ def binary(output_format: str) -> Wanted:
         return text
 
     return Wanted("binary", f'The final reply must be "{first}" or "{second}" and nothing else.', read)
+
+
+def two_scores(bounds: tuple[float, float]) -> Wanted:
+    """Two scores on the first line, as the host's `evaluate_comparative` asks for them."""
+    return Wanted("two scores", *shape_table.two_scores(bounds))
 
 
 def instructions(prompt: str) -> str:
@@ -190,7 +194,7 @@ def _rule_end(prompt: str) -> int | None:
 
 def _cell_of(prompt: str) -> Wanted:
     def read(text: str) -> str:
-        return readings.cell(readings.unwrapped(text, prompt), prompt[_rule_end(prompt) :])
+        return scores.cell(readings.unwrapped(text, prompt), prompt[_rule_end(prompt) :])
 
     return Wanted("table cell", "The final reply must be the missing table cell alone.", read)
 
@@ -201,9 +205,4 @@ JSON_OBJECT = Wanted(
     "json object",
     "The final reply must be one JSON object and nothing else, without Markdown fences.",
     objects.json_object,
-)
-TWO_SCORES = Wanted(
-    "two scores",
-    TWO_SCORES_SAYS,
-    readings.two_scores_first,
 )

@@ -13,6 +13,7 @@ from stub_engine import REASONING, StubEngine
 from mtrl_judge_plugin import answering, chat, engines, shapes
 from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import Batcher
+from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.ledger import LedgerError
 from mtrl_judge_plugin.loading import load_judge
 from mtrl_judge_plugin.shapes import Wanted
@@ -95,6 +96,42 @@ def test_an_engine_that_fails_is_not_asked_again(stub: Setup) -> None:
 def test_a_reply_cut_by_max_tokens_is_repaired(stub: Setup) -> None:
     answer = ask(stub(), f"{ONLY} [[reply:I would say that it is, all in all, yes]] [[repair:yes]]", max_tokens=4)
     assert (answer.text, answer.repaired) == ("yes", True)
+
+
+def answered(text: str, whole: str, prompt: str) -> Answer:
+    reply = Reply(text, raw=f"<think>hm</think>{whole}")
+    return answering.answer(lambda _: reply, conversation(prompt), shapes.wanted(prompt))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "whole"),
+    [
+        ("Output only a number from 0 to 100.", "1", "10"),
+        ("Output only a number.", "0.", "0.85"),
+        ("Output only a number.", "Score: 1", "Score: 1.5"),
+        (ONLY, "No", "No, wait. The answer is yes"),
+        ("Output a single line containing only two values.", "8 6", "8 65\nas"),
+        ('End with "Rating: <score>".', "Rating: 1", "Rating: 10"),
+    ],
+)
+def test_a_verdict_that_max_tokens_made_another_is_none(prompt: str, text: str, whole: str) -> None:
+    answer = answered(text, whole, prompt)
+    assert (answer.text, answer.unreadable, answer.repaired) == ("", True, True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "whole"),
+    [
+        (ONLY, "yes", "yes, since it shows"),
+        ("Output only a number.", "4", "4\n\nIt is good."),
+        ("Output a single line containing only two values.", "8 6\nsince the fir", "8 6\nsince the first"),
+        ("Output a single line containing only two values.", "8 6", "8 6\nsince"),
+        ('End with "Rating: <score>".', "Rating: 4\nsin", "Rating: 4\nsince"),
+        ("Describe it.", "a re", "a red cat"),
+    ],
+)
+def test_a_verdict_before_the_cut_is_read(prompt: str, text: str, whole: str) -> None:
+    assert answered(text, whole, prompt).text == text
 
 
 def test_tags_in_a_bad_reply_do_not_act_in_the_repair(stub: Setup) -> None:

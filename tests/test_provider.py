@@ -228,6 +228,24 @@ def test_evaluate_comparative(stub: Setup, picture: Image.Image) -> None:
     assert (result["scores"], result["success"]) == ((-1.0, -1.0), False)
 
 
+@pytest.mark.parametrize(
+    ("reply", "score_range", "scores"),
+    [
+        ("9 8", (1, 5), (-1.0, -1.0)),
+        ("4/5 3/5", (1, 5), (4.0, 3.0)),
+        ("85/100 70/100", (1, 100), (85.0, 70.0)),
+        ("0 8", (1, 10), (-1.0, -1.0)),
+        ("Assistant 2: 3, Assistant 1: 4", (1, 5), (4.0, 3.0)),
+    ],
+)
+def test_the_two_scores_are_in_the_callers_range(
+    stub: Setup, reply: str, score_range: tuple[int, int], scores: tuple[float, float]
+) -> None:
+    provider, _ = stub()
+    result = provider.evaluate_comparative("q", "a", "b", score_range=score_range, custom_prompt=f"[[reply:{reply}]]")
+    assert result["scores"] == scores
+
+
 def test_evaluate_with_rubric(stub: Setup) -> None:
     provider, nonce = stub()
     reply = '[[reply:Here:\n```json\n{"style": 4, "facts": {"n": 2}}\n```\nand {"style": 1}]]'
@@ -277,12 +295,12 @@ def test_wrappers_go_unless_the_prompt_asks_for_them() -> None:
         assert shapes.wanted("Choose.").read(reply) == reply
 
 
-@pytest.mark.parametrize("cell", ["4", "-1", "nan", "good", "0.2 or 0.4"])
+@pytest.mark.parametrize("cell", ["4", "-1", "nan", "good", "0.2 or 0.4", "The prediction 1 is wrong."])
 def test_a_cell_that_does_not_fit_is_no_verdict(stub: Setup, cell: str) -> None:
     provider, _ = stub()
     response = provider.evaluate(ask(f"{TABLE}[[reply:{cell}]] | t |"))
     assert (response.content, response.success) == ("", False)
-    assert "one number from 0.0 to 1.0" in response.error_message
+    assert "number" in response.error_message
 
 
 def test_concurrent_calls_join_and_do_not_mix(stub: Setup) -> None:

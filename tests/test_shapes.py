@@ -1,6 +1,8 @@
 """Each shape: instructions as benchmarks write them -> replies that are read, written anew, or refused."""
 
+import doctest
 import re
+from types import ModuleType
 
 import pytest
 from hypothesis import example, given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from lmms_eval.llm_judge import JudgePromptBuilder
 from stub_engine import REASONING
 
-from mtrl_judge_plugin import shapes
+from mtrl_judge_plugin import claims, objects, readings, scores, shape_table, shapes
 from mtrl_judge_plugin.readings import UnreadableError
 from mtrl_judge_plugin.shape_table import TABLE as ROWS
 
@@ -240,7 +242,17 @@ def test_what_could_mean_two_things_is_refused(prompt: str, replies: list[str]) 
 @pytest.mark.parametrize(
     ("prompt", "read"),
     [
-        (ZERO_TO_FIVE, {"4/5": "4", "4 out of 5": "4", "1. ok\n2. ok\nScore: 4": "4", "4. Good.": "4"}),
+        (
+            ZERO_TO_FIVE,
+            {
+                "4/5": "4",
+                "4 stars.": "4",
+                "4 out of 5 points": "4",
+                "4 out of 5": "4",
+                "1. ok\n2. ok\nScore: 4": "4",
+                "4. Good.": "4",
+            },
+        ),
         ("Only output -1, 0, or 1.", {"-1": "-1", "0": "0", "1": "1"}),
         ("Answer with only a number between 0 and 100.", {"85%": "85", "85": "85"}),
         (SCALE, {"[[8/10]]": "[[8/10]]", "Rating: [[10]]": "Rating: [[10]]"}),
@@ -253,6 +265,229 @@ def test_what_could_mean_two_things_is_refused(prompt: str, replies: list[str]) 
 def test_what_can_only_mean_one_thing_is_read(prompt: str, read: dict[str, str]) -> None:
     wanted = shapes.wanted(prompt)
     assert {reply: wanted.read(reply) for reply in read} == read
+
+
+ONE_OR_ZERO = "Output 1 if the prediction is correct, 0 otherwise. Respond with only 1 or 0."
+YES_OR_NO = "Does it match? Answer yes or no only."
+CORRECT = 'Is the response correct? Reply with only "correct" or "incorrect".'
+GRADED = """Grade the answer:
+A: CORRECT
+B: INCORRECT
+C: NOT_ATTEMPTED
+Just return the letters "A", "B", or "C", with no text around it."""
+RATE = "Rate the response from 1 to 5. Output only the number."
+BETTER = 'You must end with "Overall Judgment: Answer X is better." where X is 1 or 2.'
+SIDE = "First output a single line containing only two values, the scores of Assistant 1 and 2, on a scale of 1 to 10."
+
+
+@pytest.mark.parametrize(
+    ("prompt", "replies"),
+    [
+        (
+            ONE_OR_ZERO,
+            [
+                "The correct answer is 1, but the model gave 7, so it is wrong.",
+                "The ground truth answer is 0. The predicted answer is 0. They match.",
+                "The reference answer is 1. The prediction is 5. Verdict: incorrect",
+                "The answer is 0 in both cases, so the output is 1.",
+                "The answer is 1, which matches the ground truth.",
+                "The student wrote 5. The answer is 1.",
+                "Answer: 0\nGround truth: 0\nThe two agree.",
+                "Answer:\n1\n\nPrediction:\n0",
+                "The score is not 1",
+                "1, or 0 if strict",
+                "1, 0",
+                "The correct answer is\n1\nbut the model said\n0",
+                'The student wrote: "The total is 7. 0"',
+            ],
+        ),
+        (
+            YES_OR_NO,
+            [
+                "The student's answer is yes, but this is wrong.",
+                "The answer is no longer yes",
+                "No answer is yes",
+                "Answer: No\n\nWait, yes",
+                "Yes, it is not correct. So the answer is no.",
+                "I don't think the answer is yes.",
+                'The user asked "is it red?" and the answer is yes.',
+                "yes?",
+                "Answer: No. Wait, it shows a dog.",
+                "The model said: Is it red? Yes.",
+            ],
+        ),
+        (
+            CORRECT,
+            [
+                "The answer is correct only if x > 0.",
+                "The verdict is almost correct",
+                "**Correct** answers are given.",
+                "Correct: Paris\nPredicted: London",
+                "Not correct.",
+                "The response is correct. Wait, the date differs. The response is incorrect.",
+                "The response is correct in its first part.",
+                "The response is correct?",
+                "The reference answer is correct.",
+                "It says the response is correct. But it is not.",
+            ],
+        ),
+        (
+            GRADED,
+            ["The correct answer is A.", "The gold target is B. The answer is A.", "A: 10%, B: 90%", "A. No wait, B."],
+        ),
+        (
+            BENCH,
+            ["The answer is B for the question, so assistant A is better.", "The answer is C. Assistant A is right."],
+        ),
+        (
+            RATE,
+            [
+                "The student's answer is 3, which is wrong.",
+                "The reference score is 2.",
+                "The answer is 4 according to the image.",
+                "Score: 4. But the score should be 3.",
+                "Score: 4, or maybe 5",
+                "score is 4?",
+            ],
+        ),
+        (
+            BETTER,
+            [
+                "Overall Judgment: Answer 2 is worse.",
+                "Overall Judgment: Answer 1 is not better.",
+                "Answer 1 is better in clarity. Overall, Answer 2 wins.",
+                "Overall Judgment: Answer 1 is better in style but Answer 2 wins",
+                "Answer 1 is better. However, Answer 2 is better overall.",
+                "Answer 1 is better?",
+            ],
+        ),
+        (SIDE, ["Assistant 2 is better than Assistant 1: 9 7", "Assistant 1: 8, Assistant 1: 7", "2: 7, 1: 8"]),
+        (TABLE, ["The prediction 1 is wrong.", "The truth says 2 but the prediction is 1"]),
+    ],
+)
+def test_what_a_reply_says_of_another_answer_is_no_verdict(prompt: str, replies: list[str]) -> None:
+    wanted = shapes.wanted(prompt)
+    for reply in replies:
+        with pytest.raises(UnreadableError):
+            print(reply, "->", wanted.read(reply))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read"),
+    [
+        (
+            ONE_OR_ZERO,
+            {
+                "The reference answer is 0 and the student's answer is 1. Therefore 0": "0",
+                "0\n\nThe correct answer is 1, but the prediction gives 0.": "0",
+                "Ground truth: 0\nPrediction: 0\nThey match.\nScore: 1": "1",
+                "1. The truth is 0.\n2. The prediction is 0.\n\nScore: 1": "1",
+                "The truth is 0, the prediction is 0.\n\n**1**": "1",
+                "Answer: 1\nExplanation: the response matches the reference.": "1",
+                "The answer is \\boxed{0}": "0",
+                '{"score": 1}': "1",
+                "1 (match)": "1",
+            },
+        ),
+        (
+            YES_OR_NO,
+            {
+                "The student's answer is yes. The right answer is no, so: no": "no",
+                "Is the answer yes? No.": "no",
+                "I would say yes": "yes",
+                "No - it does not.": "no",
+                "No because it shows a dog": "no",
+                "### Answer:\n**Yes**\n\n### Explanation:\nIt shows two cats.": "yes",
+                "Based on the image, the answer is no.": "no",
+            },
+        ),
+        (
+            CORRECT,
+            {
+                "The verdict is correct except for one error, so incorrect": "incorrect",
+                "The correct answer is B but the response is C. Verdict: incorrect": "incorrect",
+                "Incorrect, since the correct answer is B": "incorrect",
+                "The response is correct.": "correct",
+                "The correct answer is 4. The prediction is 4. So the response is correct.": "correct",
+                "The model's answer is **incorrect**, since it says 4.": "incorrect",
+            },
+        ),
+        (
+            GRADED,
+            {
+                "The correct answer is A and the prediction is C, so B": "B",
+                "The predicted answer is A. The grade: B": "B",
+                "C: NOT_ATTEMPTED": "C",
+                "Option B": "B",
+            },
+        ),
+        (RATE, {"The correct answer is 3. The final score is **4**.\n\nIt is short, but it is fine.": "4"}),
+        (
+            BETTER,
+            {
+                "Answer 1 is better written.\nOverall Judgment: Answer 2": "Overall Judgment: Answer 2 is better.",
+                "Overall Judgment: Answer 1 is better than Answer 2 because it is right.": (
+                    "Overall Judgment: Answer 1 is better than Answer 2 because it is right."
+                ),
+                "Overall judgment: answer 2 is better": "Overall Judgment: Answer 2 is better.",
+            },
+        ),
+        (
+            SIDE,
+            {
+                "Assistant 2: 7, Assistant 1: 8": "8 7",
+                "Assistant 2: 7/10 Assistant 1: 8/10": "8 7",
+                "Assistant B: 7, Assistant A: 8": "8 7",
+                "The second gets 7, the first 8": "8 7",
+                "Assistant 1 and Assistant 2: 8 7": "8 7",
+            },
+        ),
+    ],
+)
+def test_a_verdict_is_read_whatever_is_said_of_another_answer(prompt: str, read: dict[str, str]) -> None:
+    wanted = shapes.wanted(prompt)
+    assert {reply: wanted.read(reply) for reply in read} == read
+
+
+@pytest.mark.parametrize(
+    ("prompt", "bounds"),
+    [
+        ("The clip is 10-20 seconds long. Rate its quality out of 5 stars. Reply with only an integer.", "from 0 to 5"),
+        ("Give a score out of 100. Round to the nearest 5-10 points. Output only the number.", "from 0 to 100"),
+        ("Grade it. The bounding box is [120, 340]. Output only the number.", None),
+        ("Give a score and explain it between 1 and 20 words. Output only the number.", None),
+        ("Rate it on a scale of 1 to 5, e.g. 4 out of 5. Output only the number.", "from 1 to 5"),
+        ("Rate it on a scale of 1 to 5. Another score is from 1 to 10. Output only the number.", None),
+        ("Give a score (1-5 points). Output only the number.", "from 1 to 5"),
+    ],
+)
+def test_only_a_range_of_scores_is_the_scale(prompt: str, bounds: str | None) -> None:
+    wanted = shapes.wanted(prompt)
+    assert wanted.read("4") == "4"
+    assert (bounds or "a number and nothing else") in wanted.says
+
+
+def test_the_fence_that_holds_the_object_goes_back() -> None:
+    wanted = shapes.wanted('Return a JSON object in a ```json code block with the key "score".')
+    block = '```json\n{"score": 4}\n```'
+    assert wanted.read(f"```python\nx = 1\n```\n{block}") == block
+    assert wanted.read(f'```json\n{{"a": 1}}\n```\n{block}') == block
+
+
+@pytest.mark.parametrize("module", [claims, objects, readings, scores, shape_table, shapes])
+def test_examples_in_docstrings(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    "piece", ["yes, ", "answer: yes\n", "*", " ", ",", "(", "so ", "the answer is 1. ", "1/", "a.\n", ":\n"]
+)
+def test_long_replies_take_no_time(piece: str) -> None:
+    for prompt in (ONE_OR_ZERO, YES_OR_NO, LETTERS, RATE, BETTER, SIDE):
+        try:
+            shapes.wanted(prompt).read(piece * (100_000 // len(piece)))
+        except UnreadableError:
+            continue
 
 
 def test_a_repair_lists_the_letters() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ServerConfig, ServerInterface
 
-from mtrl_judge_plugin import chat, readings, shapes
+from mtrl_judge_plugin import chat, readings, scores, shapes
 from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import conversation_key
 from mtrl_judge_plugin.engines import EngineError
@@ -110,9 +110,9 @@ class MTRLJudgeProvider(ServerInterface):
         request = self._request(
             prompt, images, question=question, response1=response1, response2=response2, context=context
         )
-        response = self._ask(request, shapes.TWO_SCORES)
-        scores = readings.two_scores(response.content) if response.success else (-1.0, -1.0)
-        return {"scores": scores, **_fields(response, prompt)}
+        response = self._ask(request, shapes.two_scores(score_range))
+        both = scores.two_scores(response.content, score_range) if response.success else (-1.0, -1.0)
+        return {"scores": both, **_fields(response, prompt)}
 
     def evaluate_with_rubric(
         self,
