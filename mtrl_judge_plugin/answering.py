@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from mtrl_judge_plugin.engines import Conversation
 from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.prompts import Message, defuse
-from mtrl_judge_plugin.readings import UnreadableError
 from mtrl_judge_plugin.shapes import ANYTHING, Wanted
+from mtrl_judge_plugin.shapes.readings import UnreadableError
 from mtrl_judge_plugin.verdict import visible
 
 _REPAIR = (

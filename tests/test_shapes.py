@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from lmms_eval.llm_judge import JudgePromptBuilder
 from stub_engine import REASONING
 
-from mtrl_judge_plugin import claims, objects, readings, scores, shape_table, shapes
-from mtrl_judge_plugin.readings import UnreadableError
-from mtrl_judge_plugin.shape_table import TABLE as ROWS
+from mtrl_judge_plugin import shapes
+from mtrl_judge_plugin.shapes import claims, objects, readings, scores, table
+from mtrl_judge_plugin.shapes.readings import UnreadableError
+from mtrl_judge_plugin.shapes.table import TABLE as ROWS
 
 QUESTION = "Is it red?\nA. yes\nB. no\nAnswer with the option's letter from the given choices directly."
 BINARY = JudgePromptBuilder.build_binary_prompt(QUESTION, "Answer yes or no.", "1, yes, B", output_format="0/1")
@@ -474,7 +475,7 @@ def test_the_fence_that_holds_the_object_goes_back() -> None:
     assert wanted.read(f'```json\n{{"a": 1}}\n```\n{block}') == block
 
 
-@pytest.mark.parametrize("module", [claims, objects, readings, scores, shape_table, shapes])
+@pytest.mark.parametrize("module", [claims, objects, readings, scores, table, shapes])
 def test_examples_in_docstrings(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 

@@ -21,13 +21,13 @@ from typing import Any
 
 from lmms_eval.llm_judge import JudgePromptBuilder, Request, Response, ServerConfig, ServerInterface
 
-from mtrl_judge_plugin import chat, readings, scores, shapes
+from mtrl_judge_plugin import chat, shapes
 from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import conversation_key
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.harness.backend import JudgeStoppedError, backend_of
 from mtrl_judge_plugin.loading import check_arguments
-from mtrl_judge_plugin.shapes import Wanted
+from mtrl_judge_plugin.shapes import Wanted, readings, scores
 
 _RUBRIC_PROMPT = """Evaluate the following response according to the given rubric.
 

@@ -18,7 +18,6 @@ from mtrl_judge_plugin.batcher import Batcher, conversation_key
 from mtrl_judge_plugin.engines import Conversation, Sampling, reply_tokens
 from mtrl_judge_plugin.judge import Judge, Reply
 from mtrl_judge_plugin.prompts import Message
-from mtrl_judge_plugin.readings import UnreadableError
 from mtrl_judge_plugin.server import protocol
 from mtrl_judge_plugin.server.draws import Draws
 from mtrl_judge_plugin.server.guards import Queue
@@ -35,6 +34,7 @@ from mtrl_judge_plugin.server.protocol import (
 from mtrl_judge_plugin.server.schemas import wanted_by
 from mtrl_judge_plugin.server.settings import ApiError, Settings
 from mtrl_judge_plugin.shapes import Wanted
+from mtrl_judge_plugin.shapes.readings import UnreadableError
 from mtrl_judge_plugin.verdict import visible
 
 Result = TypeVar("Result")

@@ -18,10 +18,10 @@ from jsonschema.protocols import Validator  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from mtrl_judge_plugin import objects, shapes
-from mtrl_judge_plugin.readings import UnreadableError
+from mtrl_judge_plugin import shapes
 from mtrl_judge_plugin.server.settings import ApiError
-from mtrl_judge_plugin.shapes import Wanted
+from mtrl_judge_plugin.shapes import Wanted, objects
+from mtrl_judge_plugin.shapes.readings import UnreadableError
 
 _LONGEST = 64 * 1024
 _SECONDS = 5

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from mtrl_judge_plugin.claims import WIDE, claims_of
+from mtrl_judge_plugin.shapes.claims import WIDE, claims_of
 
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n((?:(?!```).)*?)(?:\n?```)?", re.DOTALL)
 #: (a wrapper around the whole reply, the mark by which a prompt shows that it wants the wrapper)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mtrl_judge_plugin import objects, readings, scores
-from mtrl_judge_plugin.scores import NUMBER
+from mtrl_judge_plugin.shapes import objects, readings, scores
+from mtrl_judge_plugin.shapes.scores import NUMBER
 
 #: (the pattern's match, the instructions) -> (what to say in a repair, how to read), or None: not meant after all
 _Form = tuple[str, Callable[[str], str]]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from mtrl_judge_plugin.claims import ITEM, WIDE
-from mtrl_judge_plugin.readings import UnreadableError
+from mtrl_judge_plugin.shapes.claims import ITEM, WIDE
+from mtrl_judge_plugin.shapes.readings import UnreadableError
 
 #: A number as judges write it.
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")

@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mtrl_judge_plugin import objects, readings, scores, shape_table
-from mtrl_judge_plugin.readings import UnreadableError
+from mtrl_judge_plugin.shapes import objects, readings, scores, table
+from mtrl_judge_plugin.shapes.readings import UnreadableError
 
 #: How much of a long prompt is searched, at its beginning and at its end: that is where instructions stand.
 _REACH = 12_000
@@ -52,7 +52,7 @@ def wanted(prompt: str, *, system: str = "") -> Wanted:
     told = instructions(system) + "\n" + instructions(prompt)
     plain: list[tuple[bool, int, Wanted]] = []
     long: list[tuple[int, Wanted]] = []
-    for shape in shape_table.TABLE:
+    for shape in table.TABLE:
         for match in reversed(list(shape.asks.finditer(told))):
             form = shape.form(match, told)
             if form is None:
@@ -60,7 +60,7 @@ def wanted(prompt: str, *, system: str = "") -> Wanted:
             if not shape.plain:
                 long.append((match.end(), Wanted(shape.name, *form)))
                 break
-            plain.append((shape_table.is_strict(match, told), match.end(), Wanted(shape.name, *form)))
+            plain.append((table.is_strict(match, told), match.end(), Wanted(shape.name, *form)))
     # A form that is described at length goes before a word. Of several one may stand in a quotation: each will do, and
     # so will a word that the prompt asks for in the end ("... Reply with only yes or no").
     if long:
@@ -89,7 +89,7 @@ def binary(output_format: str) -> Wanted:
 
 def two_scores(bounds: tuple[float, float]) -> Wanted:
     """Two scores on the first line, as the host's `evaluate_comparative` asks for them."""
-    return Wanted("two scores", *shape_table.two_scores(bounds))
+    return Wanted("two scores", *table.two_scores(bounds))
 
 
 def instructions(prompt: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mtrl_judge_plugin.readings import UnreadableError
+from mtrl_judge_plugin.shapes.readings import UnreadableError
 
 
 def json_object(text: str) -> str:
