@@ -16,6 +16,8 @@ from mtrl_judge_plugin.verdict import format_reply, parse, reasoning_of, visible
 
 #: Room for a verdict in our own format; verdicts are a word, a letter or a number.
 ANSWER_TOKENS = 32
+#: Beyond the budget of a forced answer: whether the bound cuts a number in two is seen by what stands behind it.
+_SPARE = 16
 _END_OF_THOUGHT = "</think><answer>"
 _NO_THOUGHT = "<think></think><answer>"
 
@@ -63,7 +65,7 @@ def answer(
     """A free-form reply: its visible part within `max_tokens`, forced where the reasoning was cut off.
 
     A reply that was cut off with something visible was reasoning only if an answer in tags was asked for (`instructed`)
-    and has not begun.
+    and has not begun; or if reasoning has left less than `max_tokens` for what is visible.
     """
 
     def read(completion: Completion, question: Question) -> str:
@@ -71,7 +73,8 @@ def answer(
 
     def is_cut(completion: Completion, question: Question) -> bool:
         begun = "<answer>" in completion.text.rpartition("</think>")[2]
-        return not visible(completion.text) or (instructed and not begun)
+        shown = visible(completion.text)
+        return not shown or (instructed and not begun) or engine.truncate(shown, max_tokens) == shown
 
     yield from _ask(engine, questions, sampling, max_tokens, read, is_cut)
 
@@ -129,7 +132,7 @@ def _ask(
             cut.append((question, completion, seconds))
         else:
             yield _entry(engine, question, completion, seconds, read)
-    yield from _force(engine, cut, replace(sampling, max_new_tokens=answer_tokens), read)
+    yield from _force(engine, cut, replace(sampling, max_new_tokens=answer_tokens + _SPARE), read)
 
 
 def _force(engine: Engine, cut: Sequence[_Cut], sampling: Sampling, read: Reading) -> Iterator[Entry]:

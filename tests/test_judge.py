@@ -292,6 +292,18 @@ def test_an_ordinary_answer_cut_off_by_the_callers_bound_is_not_taken_for_reason
     assert (shown.text, shown.forced) == ("a b", False)
 
 
+def test_an_answer_that_reasoning_left_too_little_room_for_is_forced_with_all_of_it():
+    def reply(text):
+        forced = text.endswith("</think><answer>")
+        return "10 of them</answer>" if forced else Completion("<think>long</think><answer>1", finished=False)
+
+    engine = Scripted(reply)
+    shown = Judge(engine).reply([PROMPT], instruct=True, max_tokens=2)[0]
+    assert (shown.text, shown.forced) == ("10 of", True)
+    assert shown.raw == "<think>long</think><answer>10 of them</answer>", "what was cut off can be told"
+    assert engine.samplings[1].max_new_tokens > 2
+
+
 KILLED = textwrap.dedent(
     """
     import sys, time
