@@ -74,7 +74,8 @@ def answer(
     def is_cut(completion: Completion, question: Question) -> bool:
         begun = "<answer>" in completion.text.rpartition("</think>")[2]
         shown = visible(completion.text)
-        return not shown or (instructed and not begun) or engine.truncate(shown, max_tokens) == shown
+        pressed = "</think>" in completion.text and engine.truncate(shown, max_tokens) == shown
+        return not shown or (instructed and not begun) or pressed
 
     yield from _ask(engine, questions, sampling, max_tokens, read, is_cut)
 
@@ -89,13 +90,19 @@ def score(engine: Engine, questions: Sequence[Question]) -> Iterator[Entry]:
             yield Entry(question.key, name, question.prompt, seconds=seconds, error=scores.error)
             continue
         probabilities = softmax(scores)
-        best = max(probabilities, key=lambda choice: probabilities[choice])
+        if not all(map(math.isfinite, probabilities.values())):
+            error = f"the model gives no probabilities of the choices: {dict(scores.logprobs)} (try another dtype)"
+            yield Entry(question.key, name, question.prompt, seconds=seconds, error=error)
+            continue
+        best = [choice for choice, share in probabilities.items() if share == max(probabilities.values())]
+        # The first of two that are equally probable would be a verdict that the order of the choices has made.
+        verdict = best[0] if len(best) == 1 else None
         yield Entry(
             question.key,
             name,
             question.prompt,
-            reply=format_reply("", best),
-            verdict=best,
+            reply=format_reply("", verdict or ""),
+            verdict=verdict,
             probabilities=probabilities,
             prompt_tokens=scores.prompt_tokens,
             seconds=seconds,

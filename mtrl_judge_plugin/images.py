@@ -158,8 +158,9 @@ def _is_file(path: Path) -> bool:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"image {describe(path)} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"image {describe(path)} cannot be read: {reason}") from error
 
 
 def _base64(text: str, image: Any) -> bytes:

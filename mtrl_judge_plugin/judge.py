@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -102,6 +103,7 @@ class Judge:
         self.sampling = sampling or Sampling()
         self.ledger = ledger
         self.counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -143,17 +145,18 @@ class Judge:
         asked = [sample for sample in samples for _ in range(self.votes)]
         drafts = [Question("", "", prompts.messages(sample), sample.choices) for sample in asked]
         names = [f"sample {sample.id!r} of task {sample.task!r}" for sample in asked]
-        entries = self._entries(drafts, names, sampling or self.sampling, asking.ANSWER_TOKENS, progress, ask)
+        strict = self.strict and self.votes == 1  # one vote without a verdict may be outvoted
+        entries = self._entries(drafts, names, sampling or self.sampling, asking.ANSWER_TOKENS, strict, progress, ask)
         verdicts = []
-        for sample, name, (entry, _) in zip(asked, names, entries, strict=True):
-            verdict = _verdict(entry, sample.choices, self.lenient)
-            self.counts["unreadable"] += verdict.answer is None and entry.error is None
-            if self.strict and verdict.answer is None:  # from the ledger, and read less leniently than before
+        for sample, (entry, _) in zip(asked, entries, strict=True):
+            verdicts.append(_verdict(entry, sample.choices, self.lenient))
+            self._count(unreadable=verdicts[-1].answer is None and entry.error is None)
+        if self.votes > 1:
+            verdicts = [majority(verdicts[start : start + self.votes]) for start in range(0, len(asked), self.votes)]
+        for name, verdict in zip(names[:: self.votes], verdicts, strict=True):
+            if self.strict and verdict.answer is None:  # tied; or from the ledger, and read less leniently than before
                 raise UnscoredError(f"{name} is unscored: {verdict.error}")
-            verdicts.append(verdict)
-        if self.votes == 1:
-            return verdicts
-        return [majority(verdicts[start : start + self.votes]) for start in range(0, len(verdicts), self.votes)]
+        return verdicts
 
     def reply(
         self,
@@ -184,7 +187,7 @@ class Judge:
             conversations = [prompts.with_instruction(conversation) for conversation in conversations]
         drafts = [Question("", "", conversation) for conversation in conversations]
         names = [f"conversation {number}" for number in range(len(drafts))]
-        entries = self._entries(drafts, names, sampling or self.sampling, max_tokens, progress, ask)
+        entries = self._entries(drafts, names, sampling or self.sampling, max_tokens, self.strict, progress, ask)
         return [_reply(entry, cached) for entry, cached in entries]
 
     def _entries(
@@ -193,6 +196,7 @@ class Judge:
         names: Sequence[str],
         sampling: Sampling,
         answer_tokens: int,
+        strict: bool,
         progress: bool,
         ask: Callable[[Sequence[Question], Sampling], Iterator[Entry]],
     ) -> list[tuple[Entry, bool]]:
@@ -216,7 +220,7 @@ class Judge:
         cached = self.ledger.get(questions) if self.ledger else {}
         name_of = dict(zip(reversed(keys), reversed(names), strict=True))
         for entry in entries.values():
-            self._stop_if_strict(entry, name_of[entry.key])
+            _stop(entry, name_of[entry.key], strict)
         todo = [question for key, question in questions.items() if key not in cached]
         with tqdm(total=len(questions), initial=len(cached), desc="Judging", unit="", disable=not progress) as bar:
             for draw in sorted({question.draw for question in todo}):
@@ -226,20 +230,17 @@ class Judge:
                     entries[entry.key] = entry
                     if self.ledger:
                         self.ledger.put([entry])
-                    self._stop_if_strict(entry, name_of[entry.key])
+                    _stop(entry, name_of[entry.key], strict)
                     bar.update()
         results = [(cached[key], True) if key in cached else (entries[key], False) for key in keys]
         for entry, was_cached in results:
-            self.counts["cached" if was_cached else "judged"] += 1
-            self.counts["forced"] += entry.forced
-            self.counts["failed"] += entry.error is not None
+            failed = entry.error is not None
+            self._count(cached=was_cached, judged=not was_cached, forced=entry.forced, failed=failed)
         return results
 
-    def _stop_if_strict(self, entry: Entry, name: str) -> None:
-        if self.strict and entry.verdict is None:
-            raise UnscoredError(
-                f"{name} is unscored: {entry.error or f'no verdict in the reply {entry.reply[:200]!r}'}"
-            )
+    def _count(self, **what: bool) -> None:
+        with self._counting:  # several threads may ask
+            self.counts.update(what)
 
     def _key(self, prompt: str, choices: Sequence[str], sampling: Sampling, answer_tokens: int, draw: int) -> str:
         # The reading (lenient or strict) is no part of it: it is applied to the stored reply.
@@ -254,6 +255,11 @@ class Judge:
             "draw": draw,
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def _stop(entry: Entry, name: str, strict: bool) -> None:
+    if strict and entry.verdict is None:
+        raise UnscoredError(f"{name} is unscored: {entry.error or f'no verdict in the reply {entry.reply[:200]!r}'}")
 
 
 def _verdict(entry: Entry, choices: Sequence[str], lenient: bool) -> Verdict:

@@ -64,6 +64,8 @@ _UPSERT = (
     f"INSERT INTO judgments ({', '.join(_COLUMNS)}, written) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) "
     "ON CONFLICT(key) DO UPDATE SET times = times + 1, written = excluded.written, "
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
+    # What another process has judged in the meantime is not lost to a failure of this one.
+    + " WHERE judgments.error IS NOT NULL OR excluded.error IS NULL"
 )
 _CHUNK = 500  # SQLite limits the number of variables in one statement
 

@@ -175,6 +175,19 @@ def test_tokens_are_the_servers_count(stub, engine):
     assert (result.prompt_tokens, result.completion_tokens, result.finished) == (11, 4, True)
 
 
+def test_a_server_that_does_not_count_tokens_is_read_all_the_same(stub, engine):
+    stub.handler = lambda body: completion("x") | {"usage": {}}
+    result = one(engine)
+    assert (result.text, result.prompt_tokens, result.completion_tokens) == ("x", 0, 0)
+
+
+def test_an_answer_of_another_shape_fails_alone(stub, engine):
+    stub.handler = lambda body: {"choices": 3} if "odd" in str(body["messages"]) else completion("x")
+    results = dict(engine.generate([user("a"), user("odd"), user("b")], Sampling()))
+    assert [results[number].text for number in range(3)] == ["x", "", "x"]
+    assert results[1].error
+
+
 def test_a_model_that_wants_the_budget_under_its_new_name_gets_it(stub, engine):
     def picky(body):
         if "max_tokens" in body:

@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -302,6 +303,45 @@ def test_an_answer_that_reasoning_left_too_little_room_for_is_forced_with_all_of
     assert (shown.text, shown.forced) == ("10 of", True)
     assert shown.raw == "<think>long</think><answer>10 of them</answer>", "what was cut off can be told"
     assert engine.samplings[1].max_new_tokens > 2
+
+
+@pytest.mark.parametrize("scores", [(math.nan, math.nan), (-1.0, math.nan), (-math.inf, -math.inf)])
+def test_probabilities_that_are_none_are_no_verdict(scores, tmp_path):
+    engine = Scripted()
+    engine.score = lambda conversations, choices, suffix: [
+        (number, Scores(dict(zip(choices[number], scores, strict=True)))) for number in range(len(conversations))
+    ]
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    verdict = Judge(engine, verdict="direct", ledger=ledger).judge([sample(1)])[0]
+    assert (verdict.answer, verdict.well_formed) == (None, False)
+    assert "no probabilities of the choices" in verdict.error
+    with pytest.raises(UnscoredError):
+        Judge(engine, verdict="direct", ledger=ledger, strict=True).judge([sample(1)])
+
+
+def test_equal_probabilities_are_a_tie_and_not_the_first_choice():
+    engine = Scripted()
+    engine.score = lambda conversations, choices, suffix: [(0, Scores({"yes": -0.7, "no": -0.7}))]
+    verdict = Judge(engine, verdict="direct").judge([sample(1)])[0]
+    assert (verdict.answer, verdict.probabilities) == (None, {"yes": 0.5, "no": 0.5})
+
+
+def test_strict_looks_at_what_the_votes_decide():
+    def judge(*replies):
+        turns = iter(replies)
+        engine = Scripted(lambda text: f"<think>x</think><answer>{next(turns)}</answer>")
+        sampling = Sampling(temperature=1.0)
+        return Judge(engine, votes=len(replies), sampling=sampling, strict=True).judge([sample(1)])[0]
+
+    assert judge("yes", "yes", "garbage", "yes").answer == "yes"
+    with pytest.raises(UnscoredError, match="sample '1' of task 't' is unscored: the votes are tied"):
+        judge("yes", "no")
+
+
+def test_a_name_that_no_file_can_have_fails_its_own_sample_alone():
+    verdicts = Judge(Scripted()).judge([sample(1, images=("a\0.png",)), sample(2)])
+    assert [verdict.answer for verdict in verdicts] == [None, "yes"]
+    assert "cannot be read" in verdicts[0].error
 
 
 KILLED = textwrap.dedent(

@@ -67,6 +67,13 @@ def test_failures_are_a_log_only_and_a_second_try_replaces_them(tmp_path):
         assert connection.execute("SELECT times, error FROM judgments").fetchall() == [(2, None)]
 
 
+def test_a_failure_does_not_replace_what_another_process_has_judged(tmp_path):
+    ours, theirs = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
+    theirs.put(entries(0, 1))
+    ours.put([Entry("k0", "m", "p", error="timeout")])
+    assert ours.get(["k0"])["k0"].reply == "r0"
+
+
 def test_more_keys_than_one_statement_holds(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.put(entries(0, 3000))

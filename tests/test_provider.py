@@ -27,6 +27,7 @@ from mtrl_judge_plugin.harness import backend as harness_backend
 from mtrl_judge_plugin.harness.backend import Backend, JudgeStoppedError, backend_of
 from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.server.draws import Draws
 
 Setup = Callable[..., tuple[MTRLJudgeProvider, str]]
 
@@ -343,15 +344,24 @@ def test_parameters_are_not_mixed(stub: Setup) -> None:
     assert {sampling.max_new_tokens for sampling in StubEngine.samplings[nonce]} == {1025, 1026, 1027}
 
 
-@pytest.mark.parametrize("temperature", [0, 0.7])
-def test_the_same_question_at_once_is_judged_once(stub: Setup, temperature: float) -> None:
-    provider, nonce = stub(seconds=0.02, temperature=temperature)
+def test_the_same_question_at_once_is_judged_once(stub: Setup) -> None:
+    provider, nonce = stub(seconds=0.02)
     usage_metrics.reset_usage_metrics()
     with ThreadPoolExecutor(8) as pool:
         replies = [response.content for response in pool.map(provider.evaluate, [ask("[[reply:x]]")] * 8)]
     assert replies == ["x"] * 8
     assert StubEngine.batches[nonce] == [1]
     assert usage_metrics.get_running_totals()["n_api_calls"] == 1
+
+
+def test_sampled_judgments_of_one_question_are_draws_of_their_own_and_found_again_by_the_next_run(stub: Setup) -> None:
+    provider, nonce = stub(temperature=0.7)
+    assert all(provider.evaluate(ask("[[reply:x]]")).success for _ in range(3))
+    assert StubEngine.batches[nonce] == [1, 1, 1]
+    assert len({sampling.seed for sampling in StubEngine.samplings[nonce]}) == 3
+    backend().draws = Draws()  # as in a new process
+    assert all(provider.evaluate(ask("[[reply:x]]")).success for _ in range(3))
+    assert StubEngine.batches[nonce] == [1, 1, 1]
 
 
 def test_ledger_hits_neither_wait_nor_reach_the_engine(stub: Setup) -> None:

@@ -426,6 +426,22 @@ def test_what_the_client_was_told_counts() -> None:
     assert counted(behind.door, 1, 0, 1, 0, 1), "whatever was noted in the meantime"
 
 
+def test_a_bug_behind_the_door_is_a_failed_judgment() -> None:
+    reasons: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"oops"})
+        raise TypeError("unsupported operand")  # as Starlette does, behind its answer
+
+    behind = Loopback(b"")
+    behind.door = Door(app, reasons.append, lambda: False, strict=True)
+    with pytest.raises(TypeError):
+        behind.ask("POST", "/v1", b"{}")
+    assert counted(behind.door, 1, 0, 1, 0, 1)
+    assert "the answer had the status 500" in reasons[0]
+
+
 def test_a_child_of_a_process_that_tells_its_tasks() -> None:
     behind = Loopback(b"{}")
     assert behind.ask("PUT", "/as/1/task", b"mmvet") == 200

@@ -92,7 +92,11 @@ class Scores:
 
 
 class Engine(Protocol):
-    """The interface of an engine. Both methods yield (index, result) in the order in which results are ready."""
+    """The interface of an engine. Both methods yield (index, result) in the order in which results are ready.
+
+    An engine that answers each question by itself says how many side by side by an attribute `concurrency`; the others
+    form batches.
+    """
 
     #: All that determines a reply beside messages and sampling: kind, model, revision or digest, options. JSON values.
     identity: Mapping[str, Any]

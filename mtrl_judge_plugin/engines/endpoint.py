@@ -73,7 +73,7 @@ class EndpointEngine:
             raise EngineError(f"api_key_env={api_key_env}: that environment variable is unset; put the key into it")
         self._client = ChatClient(base_url, key, timeout, retries)
         self._model = str(model)
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._gives_logprobs = True
         self.identity: Mapping[str, Any] = {"engine": "endpoint", "model": self._model, "base_url": base_url}
 
@@ -110,14 +110,14 @@ class EndpointEngine:
         self, count: int, ask: Callable[[int, threading.Event], Result], failed: Callable[[str], Result]
     ) -> Iterator[tuple[int, Result]]:
         stopping = threading.Event()
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="mtrl-judge-endpoint")
+        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="mtrl-judge-endpoint")
         try:
             futures = {pool.submit(ask, number, stopping): number for number in range(count)}
             for future in as_completed(futures):
                 try:
                     result = future.result()
-                except (RequestError, images.ImageError, EngineError) as error:
-                    result = failed(str(error))
+                except Exception as error:  # a body of a shape of its own among them: the others are asked all the same
+                    result = failed(str(error) or type(error).__name__)
                 yield futures.pop(future), result
         finally:
             stopping.set()
@@ -223,7 +223,8 @@ def _asked_again(conversation: Conversation) -> list[Mapping[str, Any]]:
 
 def _read(response: ChatCompletion) -> Completion:
     choice = response.choices[0]
-    used = (response.usage.prompt_tokens, response.usage.completion_tokens) if response.usage else (0, 0)
+    # The client checks no types, and not every server counts.
+    used = (response.usage.prompt_tokens or 0, response.usage.completion_tokens or 0) if response.usage else (0, 0)
     if choice.message.refusal or choice.finish_reason == "content_filter":
         said = choice.message.refusal or "its content filter"
         return Completion("", True, *used, error=f"the server refused to answer: {said}")

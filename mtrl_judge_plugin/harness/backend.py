@@ -12,10 +12,11 @@ from loguru import logger
 
 from mtrl_judge_plugin import answering
 from mtrl_judge_plugin.answering import Answer
-from mtrl_judge_plugin.batcher import Batcher
+from mtrl_judge_plugin.batcher import Batcher, conversation_key
 from mtrl_judge_plugin.engines import Conversation, Sampling
 from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.server.draws import Draws, drawn
 from mtrl_judge_plugin.server.settings import check_judge
 from mtrl_judge_plugin.shapes import Wanted
 
@@ -40,6 +41,7 @@ class Backend:
         # The judge itself would fail a whole batch for one of its questions.
         self.strict, self.judge.strict = self.judge.strict, False
         self.batcher = Batcher(self.judge)
+        self.draws = Draws()
         self.counts: Counter[str] = Counter()
         self.failures: dict[object, str] = {}
         self._stopped: str | None = None
@@ -47,7 +49,14 @@ class Backend:
         atexit.register(self.report)
 
     def answer(self, conversation: Conversation, max_tokens: int, sampling: Sampling, wanted: Wanted) -> Answer:
-        """Answer one question, with those of other threads; its tokens go to the host's usage summary."""
+        """Answer one question, with those of other threads; its tokens go to the host's usage summary.
+
+        Where it is sampled, the K-th time that it is asked gets the K-th draw, as from the server.
+        """
+        if sampling.temperature > 0:
+            judgment = hash((conversation_key(conversation), max_tokens, sampling))
+            with self.draws.next(judgment, 1) as numbers:
+                sampling = drawn(sampling, numbers[0])
 
         def ask(conversation: Conversation) -> Reply:
             reply = self.batcher.reply(conversation, max_tokens=max_tokens, sampling=sampling)

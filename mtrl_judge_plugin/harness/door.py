@@ -147,8 +147,12 @@ class Door:
             await send(message)
 
         tally = self.tallies[task]
+        failure: Exception | None = None
         with tally.busy():
-            await self._app(scope, heard, sent)
+            try:
+                await self._app(scope, heard, sent)
+            except Exception as bug:  # the application has answered 500, and raises nevertheless
+                status, failure = 500, bug
         notes = scope.get("state") or {}
         key = question.digest()
         if "cached" in notes and status == 200 and not said:
@@ -166,6 +170,8 @@ class Door:
             tally.failures[key] = (error.get("code") == "unreadable_reply", reason)
             if self._strict and not left and status not in _TRY_AGAIN:
                 self._stop(f"a judgment of {task} has no verdict (--strict): {reason}")
+        if failure is not None:
+            raise failure
 
     def summary(self, about: str, *, knows_forced: bool) -> str:
         """For the end of the run."""

@@ -19,7 +19,7 @@ from mtrl_judge_plugin.engines import Conversation, Sampling, reply_tokens
 from mtrl_judge_plugin.judge import Judge, Reply
 from mtrl_judge_plugin.prompts import Message
 from mtrl_judge_plugin.server import protocol
-from mtrl_judge_plugin.server.draws import Draws
+from mtrl_judge_plugin.server.draws import SEEDS, Draws, drawn
 from mtrl_judge_plugin.server.guards import Queue
 from mtrl_judge_plugin.server.metrics import Metrics
 from mtrl_judge_plugin.server.pictures import Pictures
@@ -40,10 +40,6 @@ from mtrl_judge_plugin.verdict import visible
 Result = TypeVar("Result")
 _THREADS = 8
 _MAX_TOKENS = 1024
-#: Between the seeds of the draws of one request: engines count up from a seed, one for each conversation.
-_SEEDS_PER_DRAW = 1_000_003
-#: How many there are: what every engine takes.
-_SEEDS = 2**31
 #: How many stop words the judge is told of, and in how many characters: any client may send any number.
 _STOP_WORDS_SHOWN, _STOP_WORDS_LENGTH = 8, 200
 
@@ -117,7 +113,7 @@ class Desk:
         """
 
         def reply(draw: int) -> Callable[[Conversation], asyncio.Future[Reply]]:
-            sampling = replace(asked.sampling, seed=(asked.sampling.seed + draw * _SEEDS_PER_DRAW) % _SEEDS)
+            sampling = drawn(asked.sampling, draw)
             return lambda conversation: asyncio.ensure_future(self._reply(conversation, asked.max_tokens, sampling))
 
         with self.queue.place(asked.draws - 1), self._numbers(asked) as numbers:
@@ -127,19 +123,19 @@ class Desk:
                     for draw in numbers
                 )
             )
-        for answer in answers:
-            self.metrics.judged(answer)
-        failed = next((answer for answer in answers if answer.error is not None), None)
-        if failed is None:
-            return answers
-        if failed.unreadable:
-            raise ApiError(
-                422,
-                f"the judge's reply has not the form that was asked for ({failed.shape}), also when asked again: "
-                f"{failed.error}",
-                "unreadable_reply",
-            )
-        raise ApiError(502, f"the engine failed on this request: {failed.error}", "engine_error")
+            for answer in answers:
+                self.metrics.judged(answer)
+            failed = next((answer for answer in answers if answer.error is not None), None)
+            if failed is None:
+                return answers
+            if failed.unreadable:
+                raise ApiError(
+                    422,
+                    f"the judge's reply has not the form that was asked for ({failed.shape}), also when asked again: "
+                    f"{failed.error}",
+                    "unreadable_reply",
+                )
+            raise ApiError(502, f"the engine failed on this request: {failed.error}", "engine_error")
 
     def completion(self, asked: Asked, answers: Sequence[Answer]) -> ChatCompletion:
         """The answers as a client reads them; greedy ones are one judgment, however many were asked for."""
@@ -187,7 +183,7 @@ class Desk:
             own,
             temperature=own.temperature if request.temperature is None else request.temperature,
             top_p=own.top_p if request.top_p is None else request.top_p,
-            seed=own.seed if request.seed is None else request.seed % _SEEDS,
+            seed=own.seed if request.seed is None else request.seed % SEEDS,
             logprobs=bool(request.logprobs),
         )
         max_tokens = request.max_completion_tokens or request.max_tokens or _MAX_TOKENS

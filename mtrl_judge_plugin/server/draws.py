@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+from mtrl_judge_plugin.engines import Sampling
+
+#: Between the seeds of two draws: engines count up from a seed, one for each conversation.
+_SEEDS_PER_DRAW = 1_000_003
+#: How many seeds there are: what every engine takes.
+SEEDS = 2**31
 #: Judgments whose draws are counted; beyond them, those that were not asked for the longest time are forgotten.
 _REMEMBERED = 2**18
 
 
 class Draws:
-    """Counts draws by judgment; for one thread.
+    """Counts draws by judgment; safe for any number of threads.
 
     They are counted and not random: so requests for different judgments have the same seed, and share engine batches;
     and a command that is run again finds its draws in the ledger.
@@ -20,20 +27,29 @@ class Draws:
 
     def __init__(self) -> None:
         self._taken: OrderedDict[int, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     @contextmanager
     def next(self, judgment: int, number: int) -> Iterator[range]:
         """The numbers of the next draws of a judgment, which is told by its hash.
 
-        A client that does not wait for them will ask again: he gets the same ones, which the ledger may have by then.
+        Whoever does not wait for them, or gets an error, will ask again: then for the same ones, which the ledger may
+        have in part by then.
         """
-        first = self._taken.pop(judgment, 0)
-        end = self._taken[judgment] = first + number
-        if len(self._taken) > _REMEMBERED:
-            self._taken.popitem(last=False)
+        with self._lock:
+            first = self._taken.pop(judgment, 0)
+            end = self._taken[judgment] = first + number
+            if len(self._taken) > _REMEMBERED:
+                self._taken.popitem(last=False)
         try:
             yield range(first, end)
-        except asyncio.CancelledError:
-            if self._taken.get(judgment) == end:  # nobody has asked since
-                self._taken[judgment] = first
+        except BaseException:
+            with self._lock:
+                if self._taken.get(judgment) == end:  # nobody has asked since
+                    self._taken[judgment] = first
             raise
+
+
+def drawn(sampling: Sampling, draw: int) -> Sampling:
+    """The sampling of a draw: the first has the seed as it is."""
+    return replace(sampling, seed=(sampling.seed + draw * _SEEDS_PER_DRAW) % SEEDS)
