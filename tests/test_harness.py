@@ -8,6 +8,7 @@ import uuid
 import pytest
 from lmms_eval.api.instance import Instance
 from lmms_eval.tasks import TaskManager, get_task_dict
+from loguru import logger
 from PIL import Image
 from stub_engine import StubEngine
 
@@ -68,6 +69,21 @@ def test_an_unscored_reply_lowers_the_coverage_and_nothing_else(task):
     }
     assert json.loads(json.dumps(records[3]))["coverage"]["answer"] is None
     assert "score" not in records[3]["accuracy"]
+
+
+def test_replies_out_of_the_hosts_cache_are_said_to_be_so(task, monkeypatch):
+    monkeypatch.setattr(task, "run_model", "mtrl_judge")
+    monkeypatch.setattr(task, "verdicts", {})
+    told = []
+    sink = logger.add(told.append, format="{message}")
+    try:
+        for number in range(2):
+            doc = task.eval_docs_no_media[number]
+            task.process_results(doc, [format_reply("seen", doc["label"])])
+    finally:
+        logger.remove(sink)
+    assert len(told) == 1
+    assert "replies come from lmms-eval's --use_cache" in told[0]
 
 
 def test_our_own_tasks_are_judged_as_samples_and_come_back_whole(task, stub):

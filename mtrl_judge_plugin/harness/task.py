@@ -94,6 +94,7 @@ class JudgeTask(ConfigurableMessagesTask):
         #: What a model that judges Samples knows of a verdict beyond its reply: sample id -> verdict.
         self.verdicts: dict[str, Verdict] = {}
         self._analysed: tuple[list[Any], Analysis] | None = None
+        self._told_of_cache = False
         super().__init__(config=values, model_name=self.run_model)
 
     def download(self, dataset_kwargs: Any = None) -> None:
@@ -128,7 +129,16 @@ class JudgeTask(ConfigurableMessagesTask):
         texts = [text for reply in replies for text in (reply if isinstance(reply, list) else [reply])]
         lenient = self.lenient or (self.lmms_eval_specific_kwargs or {}).get("lenient", False)
         read = [parse(text, doc["choices"], lenient=lenient) for text in texts]
-        known = self.verdicts.get(doc["id"], read[0])
+        known = self.verdicts.get(doc["id"])
+        if known is None:
+            known = read[0]
+            if self.run_model == "mtrl_judge" and not self._told_of_cache:
+                self._told_of_cache = True
+                logger.warning(
+                    f"task {self.config.task}: replies come from lmms-eval's --use_cache, which does not know which were "
+                    "forced, nor their probabilities: well_formed and calibration are wrong. Run without it: the ledger "
+                    "keeps all judgments"
+                )
         record = {
             **{name: doc[name] for name in _JUDGED},
             "answer": read[0].answer,
