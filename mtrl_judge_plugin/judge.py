@@ -240,7 +240,7 @@ class Judge:
 
     def _count(self, **what: bool) -> None:
         with self._counting:  # several threads may ask
-            self.counts.update(what)
+            self.counts.update({name: int(happened) for name, happened in what.items()})
 
     def _key(self, prompt: str, choices: Sequence[str], sampling: Sampling, answer_tokens: int, draw: int) -> str:
         # The reading (lenient or strict) is no part of it: it is applied to the stored reply.

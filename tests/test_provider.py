@@ -43,7 +43,7 @@ def stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Setup]:
         monkeypatch.setenv("MTRL_JUDGE_ARGS", ",".join(f"{name}={value}" for name, value in given.items()))
         return MTRLJudgeProvider(config), nonce
 
-    backends: dict[str, Backend] = {}
+    backends: dict[tuple[int, str], Backend] = {}
     monkeypatch.setattr(harness_backend, "_backends", backends)
     yield setup
     for used in backends.values():

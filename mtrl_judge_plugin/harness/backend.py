@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 from collections import Counter
@@ -124,7 +125,7 @@ class Backend:
         print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-_backends: dict[str, Backend] = {}
+_backends: dict[tuple[int, str], Backend] = {}
 _building = threading.Lock()
 
 
@@ -135,9 +136,10 @@ def backend_of(arguments: str) -> Backend:
         JudgeStoppedError: it cannot be built.
     """
     with _building:
-        if arguments not in _backends:
+        key = (os.getpid(), arguments)  # a fork has none of the threads that answer
+        if key not in _backends:
             try:
-                _backends[arguments] = Backend(arguments)
+                _backends[key] = Backend(arguments)
             except Exception as error:  # a judge that cannot be built judges nothing: every score of the run would be 0
                 raise JudgeStoppedError(f"mtrl_judge: MTRL_JUDGE_ARGS={arguments!r}: {error}") from error
-        return _backends[arguments]
+        return _backends[key]

@@ -135,9 +135,9 @@ class JudgeTask(ConfigurableMessagesTask):
             if self.run_model == "mtrl_judge" and not self._told_of_cache:
                 self._told_of_cache = True
                 logger.warning(
-                    f"task {self.config.task}: replies come from lmms-eval's --use_cache, which does not know which were "
-                    "forced, nor their probabilities: well_formed and calibration are wrong. Run without it: the ledger "
-                    "keeps all judgments"
+                    f"task {self.config.task}: replies come from lmms-eval's --use_cache, which does not know which "
+                    "were forced, nor their probabilities: well_formed and calibration are wrong. Run without it: "
+                    "the ledger keeps all judgments"
                 )
         record = {
             **{name: doc[name] for name in _JUDGED},

@@ -71,7 +71,7 @@ class Desk:
     """One judge at work for all clients.
 
     Args:
-        judge: answers in batches, on a thread of its own.
+        judge: answers on threads of the batcher: in batches, or side by side as its engine likes it.
         settings: limits and permissions.
     """
 
