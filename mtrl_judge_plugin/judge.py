@@ -150,7 +150,7 @@ class Judge:
         verdicts = []
         for sample, (entry, _) in zip(asked, entries, strict=True):
             verdicts.append(_verdict(entry, sample.choices, self.lenient))
-            self._count(unreadable=verdicts[-1].answer is None and entry.error is None)
+            self.count(unreadable=verdicts[-1].answer is None and entry.error is None)
         if self.votes > 1:
             verdicts = [majority(verdicts[start : start + self.votes]) for start in range(0, len(asked), self.votes)]
         for name, verdict in zip(names[:: self.votes], verdicts, strict=True):
@@ -235,11 +235,12 @@ class Judge:
         results = [(cached[key], True) if key in cached else (entries[key], False) for key in keys]
         for entry, was_cached in results:
             failed = entry.error is not None
-            self._count(cached=was_cached, judged=not was_cached, forced=entry.forced, failed=failed)
+            self.count(cached=was_cached, judged=not was_cached, forced=entry.forced, failed=failed)
         return results
 
-    def _count(self, **what: bool) -> None:
-        with self._counting:  # several threads may ask
+    def count(self, **what: bool) -> None:
+        """Add to `counts` what happened to one judgment; safe for any number of threads."""
+        with self._counting:
             self.counts.update({name: int(happened) for name, happened in what.items()})
 
     def _key(self, prompt: str, choices: Sequence[str], sampling: Sampling, answer_tokens: int, draw: int) -> str:

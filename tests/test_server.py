@@ -475,6 +475,14 @@ def test_streams(gate: Path) -> None:
         assert server.post("x", stream=True).status_code == 502, "known before the stream began"
 
 
+def test_the_last_line_of_a_server_says_what_it_refused_to_pass_on() -> None:
+    judge = load_judge(engine="stub", ledger="none")
+    with serving(judge) as server:
+        assert server.post("Reply with only a number. [[reply:none]]").status_code == 422
+        assert server.say("Reply with only a number. [[reply:4]]") == "4"
+    assert "0 failed, 1 unreadable" in judge.summary()
+
+
 def test_a_full_queue_sends_away(gate: Path) -> None:
     with serving(gate=str(gate), queue=2) as server, ThreadPoolExecutor(2) as pool:
 

@@ -125,6 +125,7 @@ class Desk:
             )
             for answer in answers:
                 self.metrics.judged(answer)
+                self.judge.count(unreadable=answer.unreadable)
             failed = next((answer for answer in answers if answer.error is not None), None)
             if failed is None:
                 return answers
