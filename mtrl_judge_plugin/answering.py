@@ -16,7 +16,6 @@ from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.prompts import Message, defuse
 from mtrl_judge_plugin.shapes import ANYTHING, Wanted
 from mtrl_judge_plugin.shapes.readings import UnreadableError
-from mtrl_judge_plugin.verdict import visible
 
 _REPAIR = (
     "A program cannot read your last reply. {says} Keep your verdict if you still find it right, and write it in that "
@@ -134,7 +133,7 @@ def _read(reply: Reply, wanted: Wanted) -> str:
     Raises:
         UnreadableError: it has not the form that was wanted; or the cut made another verdict of it ("10" -> "1").
     """
-    text, whole = reply.text, visible(reply.raw)
+    text, whole = reply.text, reply.whole
     behind = whole[len(text) :]
     read = wanted.read(text)
     if not behind or wanted.shape == ANYTHING.shape:

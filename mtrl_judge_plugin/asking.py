@@ -94,7 +94,8 @@ def score(engine: Engine, questions: Sequence[Question]) -> Iterator[Entry]:
             error = f"the model gives no probabilities of the choices: {dict(scores.logprobs)} (try another dtype)"
             yield Entry(question.key, name, question.prompt, seconds=seconds, error=error)
             continue
-        best = [choice for choice, share in probabilities.items() if share == max(probabilities.values())]
+        most = max(probabilities.values())
+        best = [choice for choice, share in probabilities.items() if share == most]
         # The first of two that are equally probable would be a verdict that the order of the choices has made.
         verdict = best[0] if len(best) == 1 else None
         yield Entry(

@@ -19,10 +19,7 @@ from mtrl_judge_plugin.engines import Conversation, Engine, Sampling
 from mtrl_judge_plugin.images import ImageError
 from mtrl_judge_plugin.ledger import Entry, Ledger
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.verdict import Verdict, majority, parse
-
-#: Engines count up from a seed, one for each conversation.
-_SEEDS_PER_DRAW = 1_000_003
+from mtrl_judge_plugin.verdict import Verdict, majority, parse, visible
 
 
 class UnscoredError(RuntimeError):
@@ -55,6 +52,11 @@ class Reply:
     raw: str = ""
     error: str | None = None
     logprobs: Sequence[tuple[str, float]] | None = None
+
+    @property
+    def whole(self) -> str:
+        """The visible part before `max_tokens` cut it."""
+        return visible(self.raw)
 
 
 class Judge:
@@ -225,8 +227,7 @@ class Judge:
         with tqdm(total=len(questions), initial=len(cached), desc="Judging", unit="", disable=not progress) as bar:
             for draw in sorted({question.draw for question in todo}):
                 # A seed range of its own for each draw: a run that goes on after a kill must not repeat earlier draws.
-                own = replace(sampling, seed=sampling.seed + draw * _SEEDS_PER_DRAW)
-                for entry in ask([question for question in todo if question.draw == draw], own):
+                for entry in ask([question for question in todo if question.draw == draw], sampling.of_draw(draw)):
                     entries[entry.key] = entry
                     if self.ledger:
                         self.ledger.put([entry])

@@ -217,6 +217,13 @@ CHINESE = 'Answer only "是" or "否".'
 OBJECT = 'Reply as JSON: {"score": 3}'
 
 
+def assert_refused(prompt: str, replies: list[str]) -> None:
+    wanted = shapes.wanted(prompt)
+    for reply in replies:
+        with pytest.raises(UnreadableError):
+            print(reply, "->", wanted.read(reply))
+
+
 @pytest.mark.parametrize(
     ("prompt", "replies"),
     [
@@ -234,10 +241,7 @@ OBJECT = 'Reply as JSON: {"score": 3}'
     ],
 )
 def test_what_could_mean_two_things_is_refused(prompt: str, replies: list[str]) -> None:
-    wanted = shapes.wanted(prompt)
-    for reply in replies:
-        with pytest.raises(UnreadableError):
-            print(reply, "->", wanted.read(reply))
+    assert_refused(prompt, replies)
 
 
 @pytest.mark.parametrize(
@@ -367,10 +371,7 @@ SIDE = "First output a single line containing only two values, the scores of Ass
     ],
 )
 def test_what_a_reply_says_of_another_answer_is_no_verdict(prompt: str, replies: list[str]) -> None:
-    wanted = shapes.wanted(prompt)
-    for reply in replies:
-        with pytest.raises(UnreadableError):
-            print(reply, "->", wanted.read(reply))
+    assert_refused(prompt, replies)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, get_type_hints
 
 Conversation = Sequence[Mapping[str, Any]]
@@ -21,6 +21,10 @@ ENGINES = {
     "vllm": "mtrl_judge_plugin.engines.vllm:VLLMEngine",
     "endpoint": "mtrl_judge_plugin.engines.endpoint:EndpointEngine",
 }
+
+
+#: Engines count up from a seed, one for each conversation.
+_SEEDS_PER_DRAW = 1_000_003
 
 
 class EngineError(ValueError):
@@ -57,6 +61,10 @@ class Sampling:
             raise EngineError(f"temperature={self.temperature}: want 0 (greedy) or more")
         if not 0 < self.top_p <= 1:
             raise EngineError(f"top_p={self.top_p}: want a number above 0, up to 1")
+
+    def of_draw(self, draw: int) -> Sampling:
+        """The same with a seed range of its own: 0 leaves the seed as it is."""
+        return replace(self, seed=self.seed + draw * _SEEDS_PER_DRAW)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,6 @@ from mtrl_judge_plugin.server.schemas import wanted_by
 from mtrl_judge_plugin.server.settings import ApiError, Settings
 from mtrl_judge_plugin.shapes import Wanted
 from mtrl_judge_plugin.shapes.readings import UnreadableError
-from mtrl_judge_plugin.verdict import visible
 
 Result = TypeVar("Result")
 _THREADS = 8
@@ -272,7 +271,7 @@ def _before_stop(form: Wanted, stop: str | Sequence[str] | None) -> Wanted:
 def _choice(answer: Answer, asked: Asked) -> Choice:
     reply = answer.replies[-1]
     said = protocol.cut(reply.text, asked.request.stop)
-    stopped = len(said) < len(reply.text) or len(reply.text) == len(visible(reply.raw))
+    stopped = len(said) < len(reply.text) or len(reply.text) == len(reply.whole)
     message = ReplyMessage(content=_clean(answer.text), reasoning_content=_clean(answer.reasoning) or None)
     return Choice(
         index=0,

@@ -10,8 +10,6 @@ from dataclasses import replace
 
 from mtrl_judge_plugin.engines import Sampling
 
-#: Between the seeds of two draws: engines count up from a seed, one for each conversation.
-_SEEDS_PER_DRAW = 1_000_003
 #: How many seeds there are: what every engine takes.
 SEEDS = 2**31
 #: Judgments whose draws are counted; beyond them, those that were not asked for the longest time are forgotten.
@@ -51,5 +49,6 @@ class Draws:
 
 
 def drawn(sampling: Sampling, draw: int) -> Sampling:
-    """The sampling of a draw: the first has the seed as it is."""
-    return replace(sampling, seed=(sampling.seed + draw * _SEEDS_PER_DRAW) % SEEDS)
+    """The sampling of a draw, however many there have been: the first has the seed as it is."""
+    own = sampling.of_draw(draw)
+    return replace(own, seed=own.seed % SEEDS)
