@@ -116,7 +116,7 @@ def test_a_built_wheel_works_in_another_folder_without_the_checkout(elsewhere):
 def test_the_metadata_says_what_users_rely_on():
     about = importlib.metadata.metadata("mtrl-judge")
     extras = set(about.get_all("Provides-Extra"))
-    assert {"vllm", "train", "openrlhf", "report", "test", "all"} <= extras
+    assert {"vllm", "train", "openrlhf", "serve", "test", "all"} == extras
     assert about["License-Expression"] == "MIT"
     assert about["Requires-Python"] == ">=3.11"
     everything = [line for line in about.get_all("Requires-Dist") if 'extra == "all"' in line]
