@@ -20,6 +20,7 @@ import yaml
 
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.benchmarks.reading.tables import DataError
+from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.training.rewarding.targets import check_labels
 from mtrl_judge_plugin.training.trainers import GRPOError, InputError, curves
 from mtrl_judge_plugin.training.trainers.supervise import supervise
@@ -28,7 +29,7 @@ RECIPES = Path(__file__).parent / "recipes"
 REWARD = Path(__file__).parent / "rewards.py"
 TRAINER = "openrlhf.cli.train_ppo_ray"
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Reinforcement learning of a judge by GRPO, on OpenRLHF (Ray + vLLM + DeepSpeed).
 
 A recipe is a YAML file of OpenRLHF's own options without their dashes (`rollout.n_samples_per_prompt: 20`), and nothing
@@ -38,8 +39,10 @@ else. The command that comes of it is printed, then run; the exit status is Open
   tensorboard/   accuracy and format by task, validation by task (eval_TASK_pass1: its mean reward), KL, lengths, times
 
 OpenRLHF pins its own versions of transformers and vLLM and wants an environment of its own:
-  python3 -m venv rl && rl/bin/pip install "mtrl-judge[openrlhf]"
---backend trl runs a recipe's hyper-parameters without it, on one machine (pip install "mtrl-judge[train]").
+  {how_to_install("openrlhf", environment="rl")}
+The first step brings torch, which the build of flash-attn imports; that build needs CUDA's nvcc and may take an hour.
+--backend trl runs a recipe's hyper-parameters without it, on one machine:
+  {how_to_install("train")}
 
 Examples:
   mtrl-judge grpo --recipe mtrl_qwen3vl_8b --data folder --model Qwen/Qwen3-VL-8B-Instruct --out run
@@ -84,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             if args.print or args.ray_address:
                 raise GRPOError("--print and --ray-address: of OpenRLHF's command; --backend trl runs right here")
             if importlib.util.find_spec("trl") is None:
-                raise GRPOError('TRL is not installed here: pip install "mtrl-judge[train]"')
+                raise GRPOError(f"TRL is not installed here: {how_to_install('train')}")
             from mtrl_judge_plugin.training.trainers import trl_grpo
 
             trl_grpo.train(options, args.data, args.model, args.out, tuple(tasks), args.seed)
@@ -187,8 +190,8 @@ def check(options: Mapping[str, Any], *, installed: bool) -> None:
     if installed and importlib.util.find_spec("openrlhf") is None:
         raise GRPOError(
             "OpenRLHF is not installed here. It pins its own versions of transformers and vLLM, so give it an "
-            'environment of its own: python3 -m venv rl && rl/bin/pip install "mtrl-judge[openrlhf]"; or use '
-            "--backend trl, or --ray-address"
+            f"environment of its own: {how_to_install('openrlhf', environment='rl')}; or use --backend trl, or "
+            "--ray-address"
         )
     known = openrlhf_options()
     for option in options:

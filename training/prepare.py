@@ -10,6 +10,7 @@ from typing import Any
 
 from mtrl_judge_plugin.benchmarks.prepared import MANIFEST, SPLITS
 from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
+from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.training.preparing.mixing import MIXINGS
 
 DESCRIPTION = """\
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from mtrl_judge_plugin.training.preparing import preparation
     except ImportError as error:
-        print(f'mtrl-judge prepare: {error}; pip install "mtrl-judge[train]"', file=sys.stderr)
+        print(f"mtrl-judge prepare: {error}; {how_to_install('train')}", file=sys.stderr)
         return 2
     options = {name: getattr(args, name) for name in preparation.Options.__dataclass_fields__}
     try:

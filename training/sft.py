@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mtrl_judge_plugin.installation import how_to_install
+
 DESCRIPTION = """\
 Supervised fine-tuning (TRL) on a folder that `mtrl-judge prepare` wrote.
 
@@ -102,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from mtrl_judge_plugin.training.trainers import trl_sft
     except ImportError as error:
-        print(f'mtrl-judge sft: {error}; pip install "mtrl-judge[train]"', file=sys.stderr)
+        print(f"mtrl-judge sft: {error}; {how_to_install('train')}", file=sys.stderr)
         return 2
     try:
         trl_sft.train(trl_sft.load_rows(args.data, args.tasks), args)

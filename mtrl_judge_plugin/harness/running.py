@@ -24,6 +24,7 @@ from typing import Any
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.harness import census
 from mtrl_judge_plugin.harness.door import ADDRESS, Door
+from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.ledger import LedgerError
 from mtrl_judge_plugin.loading import load_judge
 
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 room, about, strict = _own(args.args, args.strict)
         except ImportError as error:
-            return _refuse(f'{error.name} is missing; pip install "mtrl-judge[serve]"')
+            return _refuse(f"{error.name} is missing; {how_to_install('serve')}")
         except (EngineError, LedgerError, ValueError) as error:
             return _refuse(str(error))
         stops = _Stops()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from mtrl_judge_plugin.engines import EngineError
+from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.ledger import LedgerError
 from mtrl_judge_plugin.loading import load_judge
 
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         from mtrl_judge_plugin.server.metrics import log_to_stderr
         from mtrl_judge_plugin.server.settings import Settings
     except ImportError as error:
-        print(f'mtrl-judge serve: {error.name} is missing; pip install "mtrl-judge[serve]"', file=sys.stderr)
+        print(f"mtrl-judge serve: {error.name} is missing; {how_to_install('serve')}", file=sys.stderr)
         return 2
     try:
         key = key_of(args.api_key or os.environ.get("MTRL_JUDGE_API_KEY", ""))
