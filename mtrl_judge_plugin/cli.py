@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,12 @@ COMMANDS = {
     "serve": ("mtrl_judge_plugin.server.serve", "the judge as an OpenAI-compatible HTTP server"),
     "run": ("mtrl_judge_plugin.harness.running", "a command with this judge behind its tasks, and what was judged"),
     "export": ("mtrl_judge_plugin.training.export", "a trained checkpoint -> a folder that every engine loads"),
+}
+
+#: Commands that start and stop groups of processes -> where else to run them.
+_POSIX = {
+    "run": "use it on Linux, macOS or WSL, or start `mtrl-judge serve` and point the tasks at it",
+    "grpo": "use it on Linux or WSL, or with --backend trl",
 }
 
 _EPILOG = """\
@@ -48,5 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             room.add_arguments(command)
             command.set_defaults(run=room.run)
     chosen = parser.parse_args(arguments)
+    if chosen.command in _POSIX and not hasattr(os, "killpg") and getattr(chosen, "backend", None) != "trl":
+        print(f"mtrl-judge {chosen.command}: needs a POSIX system: {_POSIX[chosen.command]}", file=sys.stderr)
+        return 2
     status: int = chosen.run(chosen)
     return status

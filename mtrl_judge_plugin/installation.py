@@ -28,7 +28,7 @@ NAME = "mtrl-judge"
 #: The folder that holds the package: a checkout, or an environment's site-packages.
 ROOT = Path(__file__).resolve().parents[1]
 #: What flash-attn's build imports, so that it has to be there before OpenRLHF is installed.
-BUILD_TOOLS = ("torch", "setuptools", "wheel", "packaging", "ninja", "psutil")
+_BUILD_TOOLS = ("torch", "setuptools", "wheel", "packaging", "ninja", "psutil")
 
 
 def how_to_install(extra: str | None = None, environment: str | None = None) -> str:
@@ -45,7 +45,7 @@ def how_to_install(extra: str | None = None, environment: str | None = None) -> 
     checked = ["-c", str(constraint_file(extra))]
     steps = [] if environment is None else [[_python(extra), "-m", "venv", environment]]
     if extra == "openrlhf":
-        steps.append([*pip, *checked, *BUILD_TOOLS])
+        steps.append([*pip, *checked, *_BUILD_TOOLS])
         pip.append("--no-build-isolation")
     steps.append([*pip, *checked, *_what(extra)])
     return _shell(steps)
@@ -127,7 +127,8 @@ def _what(extra: str | None) -> list[str]:
         return ["-e", f"{ROOT}[{extra}]" if extra else str(ROOT)]
     origin = _origin()
     if not origin:
-        return [f"{name}=={metadata.version(NAME)}"]
+        version = _installed(NAME)
+        return [f"{name}=={version}" if version else name]
     url = origin["url"]
     if vcs := origin.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
@@ -176,7 +177,7 @@ def _pip_install() -> list[str]:
 
 
 def _python(extra: str | None) -> str:
-    # OpenRLHF's dependencies have no builds for later Pythons.
+    # OpenRLHF has no wheel for later Pythons.
     return "python3.12" if extra == "openrlhf" and sys.version_info >= (3, 13) else "python3"
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rebuild the embedded benchmark and the embedded judge from nothing: about two hours on one CPU core.
-#   pip install "mtrl-judge[train]"; bash training/embedded.sh [work folder]
+#   pip install -c constraints.txt -e ".[train]"; bash training/embedded.sh [work folder]
 # A run that was killed continues where it stopped. Same seeds, library versions and CPU type: same judge.
 set -euo pipefail
 work=${1:-build/embedded}

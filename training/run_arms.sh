@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The paper's experiment in miniature: five arms from one base, on the embedded benchmark, without a GPU.
-#   pip install "mtrl-judge[train]"; bash training/run_arms.sh [work folder] [seed ...]
+#   pip install -c constraints.txt -e ".[train]"; bash training/run_arms.sh [work folder] [seed ...]
 # Every arm trains on pointwise questions only, and is then also asked pairwise ones. What is finished is not run again,
 # so a killed run goes on; several seeds may run side by side. The log and RESULTS.md come to lie in the work folder;
 # those of the project are copies (training/arms/results.jsonl, training/RESULTS.md).

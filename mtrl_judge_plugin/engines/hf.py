@@ -18,6 +18,7 @@ from mtrl_judge_plugin.engines.checkpoint import fingerprint
 from mtrl_judge_plugin.engines.prompt_logprobs import common_prefix
 from mtrl_judge_plugin.engines.rendering import Rendered, Renderer
 from mtrl_judge_plugin.engines.reply_tokens import from_ids
+from mtrl_judge_plugin.installation import how_to_install
 
 _DEFAULT_BATCH = 32
 #: Batches that are rendered and sorted together: their images are in memory at once.
@@ -315,7 +316,9 @@ def _load_model(pretrained: str, peft: str | None, **options: Any) -> Any:
 
             model = PeftModel.from_pretrained(model, peft).merge_and_unload()
         except ImportError as error:
-            raise EngineError(f"peft={peft}: needs the peft package; pip install peft") from error
+            raise EngineError(
+                f"peft={peft}: peft cannot be imported ({error}); to install it: {how_to_install('train')}"
+            ) from error
         except (OSError, ValueError) as error:
             raise EngineError(f"peft={peft}: no adapter could be loaded: {_first_line(error)}") from error
     return model.eval()

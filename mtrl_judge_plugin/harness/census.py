@@ -14,6 +14,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from mtrl_judge_plugin.installation import how_to_install
+
 PROVIDER, VERIFIER, POST, SDK, AZURE, GEMINI, OPT_IN = (
     "llm_judge",
     "OpenAIVerifier",
@@ -92,7 +94,7 @@ def tasks_folder() -> Path:
     """
     spec = find_spec("lmms_eval")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("lmms-eval is not installed: pip install lmms-eval")
+        raise ModuleNotFoundError(f"lmms-eval is not installed; to install it: {how_to_install()}")
     return Path(spec.submodule_search_locations[0]) / "tasks"
 
 

@@ -2,7 +2,7 @@
 
 Six judging tasks over drawn scenes, handwritten digits and real photographs, as train.parquet, validation.parquet and
 test.parquet. The splits share no scene, no scan and no region of a photograph. The same seed gives the same bytes (on
-the same library versions). Building needs scikit-image (`pip install mtrl-judge[train]`); using the result does not.
+the same library versions). Building needs scikit-image (the extra `train`); using the result does not.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer, GenerationConfig
 
+from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.training.exporting import ExportError
 
 ADAPTER = "adapter_config.json"
@@ -109,7 +110,9 @@ def _merged(checkpoint: Path, base: str, config: Any) -> Any:
         from peft import PeftModel
         from peft.utils import get_peft_model_state_dict, load_peft_weights
     except ImportError as error:
-        raise ExportError(f'{checkpoint}: is an adapter, which needs peft; pip install "mtrl-judge[train]"') from error
+        raise ExportError(
+            f"{checkpoint}: is an adapter, which needs peft ({error}); to install it: {how_to_install('train')}"
+        ) from error
     model = AutoModelForImageTextToText.from_pretrained(base, dtype=config.dtype or "auto")
     try:
         with warnings.catch_warnings():
