@@ -178,7 +178,7 @@ def test_prompts_that_may_be_too_long_are_spoken_of(tmp_path):
 
 def test_a_missing_openrlhf_is_named_with_its_extra(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(grpo.importlib.util, "find_spec", lambda name: None)
-    assert main(["grpo", "--recipe", "tiny_cpu", "--data", "d", "--model", "m", "--out", str(tmp_path)]) == 2
+    assert main(["grpo", "--recipe", "tiny_cpu", "--data", str(folder), "--model", "m", "--out", str(tmp_path)]) == 2
     assert 'environment of its own: python3 -m venv rl && rl/bin/pip install "mtrl-judge[openrlhf]"' in (
         capsys.readouterr().err
     )

@@ -151,7 +151,7 @@ def test_the_last_checkpoints_stay(sft_command, tmp_path):
 
 def test_the_model_sees_the_judges_prompt_and_learns_a_well_formed_reply(folder, samples):
     number, (sample, reasoning) = next(item for item in enumerate(samples) if len(item[1][0].images) == 2)
-    rows = trl_sft.load_rows(folder, None)
+    rows = trl_sft.load_rows(folder)
     dataset = trl_sft.to_dataset(rows[number : number + 1], 1, 1, 0.0, 0)
     assert [item["type"] for item in dataset[0]["prompt"][0]["content"]] == ["text", "image", "text", "image", "text"]
     reply = f"<think>{reasoning}</think><answer>{sample.label}</answer>"
@@ -162,7 +162,7 @@ def test_the_model_sees_the_judges_prompt_and_learns_a_well_formed_reply(folder,
 
 
 def test_a_run_sees_every_row_once_an_epoch_and_batches_stand_by_length(folder, samples):
-    rows = trl_sft.load_rows(folder, None)
+    rows = trl_sft.load_rows(folder)
     dataset = trl_sft.to_dataset(rows, 2 * len(rows) // 4, 4, answer_only_share=0.5, seed=0)
     replies = [row["completion"][0]["content"][0]["text"] for row in dataset]
     assert len(replies) == 2 * len(samples)
@@ -172,7 +172,7 @@ def test_a_run_sees_every_row_once_an_epoch_and_batches_stand_by_length(folder, 
 
 
 def test_a_task_named_twice_is_seen_twice_as_often(folder):
-    rows = trl_sft.load_rows(folder, "safety,digits,safety")
+    rows = trl_sft.load_rows(folder, ("safety", "digits", "safety"))
     tasks = [row["datasource"] for row in rows]
     assert (tasks.count("safety"), tasks.count("digits"), len(tasks)) == (8, 4, 12)
 

@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mtrl_judge_plugin import flags
+from mtrl_judge_plugin.loading import check_arguments
 from mtrl_judge_plugin.training.exporting import ExportError
 from mtrl_judge_plugin.training.exporting.model_card import model_card
 
@@ -38,29 +40,43 @@ continues: judgments already made are not made again.
 """
 
 MANIFEST = "export.json"
+#: Of an export, before there is one.
+_BLANK = {"name": "", "base": "", "checkpoint": "", "kind": "", "dtype": "", "parameters": 0, "checks": {}}
 _JUDGE_ONE = "import sys; from mtrl_judge_plugin.training.export import judge_one; print(judge_one(*sys.argv[1:]))"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of an export."""
-    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="the trained checkpoint's folder")
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write; replaced if it is an earlier export")
-    parser.add_argument("--base", required=True, metavar="MODEL", help="folder or hub name that training started from")
+    parser.add_argument("checkpoint", type=flags.path, metavar="CKPT", help="the trained checkpoint's folder")
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="prepared folder that was trained on: for the card and --choose"
+        "out", type=flags.path, metavar="OUT", help="folder to write; replaced if it is an earlier export"
     )
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="quoted in the card (default: CKPT/recipe.yaml)")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="lmms-eval's results JSON, for the card")
+    parser.add_argument(
+        "--base", required=True, type=flags.text, metavar="MODEL", help="folder or hub name that training started from"
+    )
+    parser.add_argument(
+        "--data",
+        type=flags.path,
+        metavar="FOLDER",
+        help="prepared folder that was trained on: for the card and --choose",
+    )
+    parser.add_argument(
+        "--recipe", type=flags.path, metavar="FILE", help="quoted in the card (default: CKPT/recipe.yaml)"
+    )
+    parser.add_argument("--results", type=flags.path, metavar="FILE", help="lmms-eval's results JSON, for the card")
     parser.add_argument("--choose", action="store_true", help="CKPT is a run's folder: export its best checkpoint")
     parser.add_argument(
-        "--tasks", default="", help="with --choose: comma-separated tasks that decide (default: all of --data)"
+        "--tasks",
+        type=flags.names,
+        default=(),
+        help="with --choose: comma-separated tasks that decide (default: all of --data)",
     )
     parser.add_argument(
-        "--plateau", type=_positive, metavar="N", help="with --choose: stop after N checkpoints without a rise"
+        "--plateau", type=flags.count, metavar="N", help="with --choose: stop after N checkpoints without a rise"
     )
     parser.add_argument(
         "--min-rise",
-        type=float,
+        type=flags.positive_or_zero,
         default=0.0,
         metavar="RISE",
         help="with --choose: what a later checkpoint must gain to be better, in macro-F1 (default: %(default)s)",
@@ -77,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     """Export; returns the exit status: 1 if the folder was written but an engine could not judge with it."""
     try:
         checks = _export(args)
-    except ExportError as error:
+    except (ExportError, flags.FlagError) as error:
         print(f"mtrl-judge export: {error}", file=sys.stderr)
         return 2
     failed = [engine for engine, outcome in checks.items() if outcome.startswith("FAILED")]
@@ -91,9 +107,13 @@ def _export(args: argparse.Namespace) -> dict[str, str]:
     from mtrl_judge_plugin.training.exporting import choose
     from mtrl_judge_plugin.training.exporting.weights import complete
 
+    flags.check_output("OUT", args.out.parent)
     _check_replaceable(args.out)
-    manifest = _read_json(args.data / "manifest.json") if args.data else None
-    results = _read_json(args.results) if args.results else None
+    flags.check_input("CKPT", args.checkpoint)
+    if args.data:
+        flags.check_input("--data", args.data, "name a folder that `mtrl-judge prepare` wrote")
+    manifest = _read_quoted("--data", args.data / "manifest.json", "manifest") if args.data else None
+    results = _read_quoted("--results", args.results, "results") if args.results else None
     kept = args.checkpoint / "recipe.yaml"
     recipe = _read_text(args.recipe or kept) if args.recipe or kept.is_file() else ""
     choice = None
@@ -101,13 +121,17 @@ def _export(args: argparse.Namespace) -> dict[str, str]:
     if args.choose:
         if not args.data:
             raise ExportError("--choose: give --data, the prepared folder whose validation split decides")
+        try:
+            check_arguments(args.judge_args)
+        except ValueError as error:
+            raise ExportError(f"--judge-args {args.judge_args}: {error}") from error
         if args.out.resolve().is_relative_to(args.checkpoint.resolve()):
             raise ExportError(f"{args.out}: lies inside the run's folder {args.checkpoint}; name one outside it")
         choice = choose.choose(
             args.checkpoint,
             args.base,
             args.data,
-            tasks=[task.strip() for task in args.tasks.split(",") if task.strip()],
+            tasks=args.tasks,
             work=args.out.with_name(f"{args.out.name}.choosing"),
             judge_args=args.judge_args,
             plateau=args.plateau,
@@ -190,9 +214,25 @@ def _check_replaceable(out: Path) -> None:
         return
     if not (out / MANIFEST).is_file():
         raise ExportError(f"{out}: exists and is no export; name another folder")
-    others = {path.name for path in out.iterdir()} - set(_read_json(out / MANIFEST)["files"])
+    export = _read_json(out / MANIFEST)
+    files = export.get("files") if isinstance(export, dict) else None
+    if not isinstance(files, list):
+        raise ExportError(f"{out / MANIFEST}: does not say which files the export wrote; name another folder")
+    others = {path.name for path in out.iterdir()} - {str(name) for name in files}
     if others:
         raise ExportError(f"{out}: holds more than an export ({', '.join(sorted(others)[:5])}); name another folder")
+
+
+def _read_quoted(flag: str, path: Path, what: str) -> Any:
+    """A JSON file that the model card quotes, tried now: a card that fails after the export's work is too late."""
+    content = _read_json(path)
+    try:
+        model_card(_BLANK, **{what: content})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ExportError(
+            f"{flag}: {path} is no such file of this program's or lmms-eval's ({type(error).__name__}: {error})"
+        ) from error
+    return content
 
 
 def _read_text(path: Path) -> str:
@@ -208,10 +248,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise ExportError(f"{path}: is not JSON: {error}") from error
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.benchmarks.reading.tables import DataError
 from mtrl_judge_plugin.installation import how_to_install
@@ -60,15 +61,16 @@ whose vLLM cannot start may wait for it forever: give an unattended run a time l
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
     recipes = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
-    parser.add_argument("--recipe", required=True, help=f"a YAML file, or one of {recipes}")
-    parser.add_argument("--data", required=True, type=Path, help="folder that `mtrl-judge prepare` wrote")
-    parser.add_argument("--model", required=True, help="checkpoint folder or hub name to start from")
-    parser.add_argument("--out", required=True, type=Path, help="folder for checkpoints, curves and the trained model")
-    parser.add_argument("--tasks", default="", help="comma-separated; all of the folder's if not given")
-    parser.add_argument("--seed", type=int, default=0, help="of order and sampling (default: %(default)s)")
+    parser.add_argument("--recipe", required=True, type=flags.text, help=f"a YAML file, or one of {recipes}")
+    parser.add_argument("--data", required=True, type=flags.path, help="folder that `mtrl-judge prepare` wrote")
+    parser.add_argument("--model", required=True, type=flags.text, help="checkpoint folder or hub name to start from")
+    parser.add_argument("--out", required=True, type=flags.path, help="folder for checkpoints, curves and the model")
+    parser.add_argument("--tasks", type=flags.names, default=(), help="comma-separated; all if not given")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="of order and sampling (default: %(default)s)")
     parser.add_argument("--backend", choices=("openrlhf", "trl"), default="openrlhf", help="default: %(default)s")
     parser.add_argument(
         "--ray-address",
+        type=flags.text,
         metavar="URL",
         help="submit to this Ray cluster; its nodes must see this environment, data, model and --out at the same paths",
     )
@@ -80,8 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the trainer's exit status."""
-    tasks = [task.strip() for task in args.tasks.split(",") if task.strip()]
     try:
+        flags.check_output("--out", args.out)
+        flags.check_input("--data", args.data, "name a folder that `mtrl-judge prepare` wrote")
         options = read_recipe(args.recipe) | read_overrides(args.overrides)
         if args.backend == "trl":
             if args.print or args.ray_address:
@@ -90,12 +93,12 @@ def run(args: argparse.Namespace) -> int:
                 raise GRPOError(f"TRL is not installed here: {how_to_install('train')}")
             from mtrl_judge_plugin.training.trainers import trl_grpo
 
-            trl_grpo.train(options, args.data, args.model, args.out, tuple(tasks), args.seed)
+            trl_grpo.train(options, args.data, args.model, args.out, args.tasks, args.seed)
             write_recipe(options, args.out)
             return 0
         check(options, installed=not (args.print or args.ray_address))
         out = args.out.resolve()
-        rows = write_data(args.data, out, tasks, args.seed)
+        rows = write_data(args.data, out, args.tasks, args.seed)
         model = str(Path(args.model).resolve()) if os.path.isdir(args.model) else args.model
         own = run_options(rows, out, model, args.seed)
         if taken := sorted(own.keys() & options.keys()):
@@ -109,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         command = to_command(options | own)
         if args.ray_address:
             command = to_job(command, args.ray_address, environment)
-    except (InputError, DataError) as error:
+    except (flags.FlagError, InputError, DataError) as error:
         print(f"mtrl-judge grpo: {error}", file=sys.stderr)
         return 2
     assignments = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks.prepared import MANIFEST, SPLITS
 from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
 from mtrl_judge_plugin.installation import how_to_install
@@ -44,24 +44,28 @@ Examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
     parser.add_argument(
-        "benchmarks", nargs="+", metavar="BENCHMARK", help="embedded, ...; or the dotted path of a module of yours"
+        "benchmarks",
+        nargs="+",
+        type=flags.text,
+        metavar="BENCHMARK",
+        help="embedded, ...; or the dotted path of a module of yours",
     )
     parser.add_argument(
         "--data-root",
-        type=Path,
+        type=flags.path,
         metavar="FOLDER",
         help=f"where data sets are looked for before the hub, a folder each (default: {DATA_ROOT})",
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="a new or empty folder")
+    parser.add_argument("--out", required=True, type=flags.path, metavar="FOLDER", help="a new or empty folder")
     parser.add_argument(
         "--tasks",
-        type=_names,
+        type=flags.names,
         default=(),
         help="comma-separated TASK or BENCHMARK:TASK (default: all)",
     )
     parser.add_argument(
         "--limit",
-        type=_limits,
+        type=limits,
         default={},
         metavar="N",
         help="most training samples of a task; or comma-separated TASK=N (and N for the others)",
@@ -74,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--temperature",
-        type=_temperature,
+        type=flags.number(1),
         default=2.0,
         metavar="T",
         help="of --mixing temperature: 1 is proportional, larger is more equal (default: %(default)s)",
@@ -89,31 +93,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out",
         action="append",
         default=[],
+        type=flags.text,
         metavar="NAME[:TASK]",
         help="another benchmark whose images must not be trained on (all its splits but train); may be repeated",
     )
     parser.add_argument(
         "--near",
-        type=_distance,
+        type=flags.whole_number(-1, 64),
         default=8,
         metavar="BITS",
         help="how far apart two 64-bit perceptual hashes of copies may be, 0 to 64; -1: only equal pixels are copies"
         " (default: %(default)s, measured on the embedded benchmark)",
     )
-    parser.add_argument("--model", help="checkpoint folder or hub name whose processor counts tokens for --max-tokens")
+    parser.add_argument(
+        "--model", type=flags.text, help="folder or hub name whose processor counts tokens for --max-tokens"
+    )
     parser.add_argument(
         "--max-tokens",
-        type=_positive,
+        type=flags.count,
         metavar="N",
         help="leave out samples whose prompt, image tokens included, is longer; for OpenRLHF: max_len - max_new_tokens",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn, and of the order (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=flags.seed, default=0, help="of what is drawn and the order (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Prepare the folder; returns the exit status."""
     if (args.model is None) != (args.max_tokens is None):
         print("mtrl-judge prepare: --model and --max-tokens go together; give both or none", file=sys.stderr)
+        return 2
+    try:
+        if not (args.out / MANIFEST).exists():  # a finished folder may be read-only
+            flags.check_output("--out", args.out)
+        if args.data_root:
+            flags.check_input("--data-root", args.data_root)
+    except flags.FlagError as error:
+        print(f"mtrl-judge prepare: {error}", file=sys.stderr)
         return 2
     if args.data_root:
         os.environ[DATA_ROOT] = str(args.data_root.resolve())
@@ -167,33 +184,12 @@ def summary(manifest: dict[str, Any]) -> str:
     return "\n".join(lines + [f"terms of {name}: {terms}" for name, terms in manifest["terms"].items() if terms])
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _limits(text: str) -> dict[str, int]:
-    limits = {}
-    for part in _names(text):
+def limits(text: str) -> dict[str, int]:
+    """Task -> its limit, of `TASK=N,...`; a bare N stands under ""."""
+    found: dict[str, int] = {}
+    for part in flags.names(text):
         task, _, number = part.rpartition("=")
-        limits[task] = _positive(number)
-    return limits
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
-    return int(text)
-
-
-def _temperature(text: str) -> float:
-    value = float(text)
-    if not 1 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
-
-
-def _distance(text: str) -> int:
-    value = int(text)
-    if not -1 <= value <= 64:
-        raise argparse.ArgumentTypeError(f"{text} is not between -1 and 64")
-    return value
+        if task in found:
+            raise argparse.ArgumentTypeError(f"{text!r}: two limits for {task or 'the other tasks'}; give one")
+        found[task] = flags.count(number)
+    return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.installation import how_to_install
 
 DESCRIPTION = """\
@@ -36,38 +36,41 @@ The same command with --resume continues a run that was killed. Curves: tensorbo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
-    parser.add_argument("--model", required=True, help="checkpoint folder or hub name to start from")
+    parser.add_argument("--model", required=True, type=flags.text, help="checkpoint folder or hub name to start from")
     parser.add_argument(
-        "--data", required=True, type=Path, metavar="FOLDER", help="prepared folder; its train split is used"
+        "--data", required=True, type=flags.path, metavar="FOLDER", help="prepared folder; its train split is used"
     )
-    parser.add_argument("--out", required=True, type=Path, help="folder for the trained model and its checkpoints")
+    parser.add_argument("--out", required=True, type=flags.path, help="folder for model and checkpoints")
     parser.add_argument(
-        "--tasks", help="comma-separated, all of them if not given; one named n times is seen n times as often"
+        "--tasks",
+        type=flags.names,
+        default=(),
+        help="comma-separated, all of them if not given; one named n times is seen n times as often",
     )
     parser.add_argument(
         "--answer-only-share",
-        type=_share,
+        type=flags.share,
         default=0.15,
         metavar="SHARE",
         help="share of targets without reasoning: 0 = reasoning and answer, 1 = the answer only (default: %(default)s)",
     )
     parser.add_argument(
         "--lora",
-        type=_positive,
+        type=flags.count,
         metavar="RANK",
         help="train a LoRA adapter on the language model's linear layers (default: all parameters)",
     )
     parser.add_argument("--freeze-vision", action="store_true", help="leave the vision tower as it is (--lora does)")
-    parser.add_argument("--max-steps", type=_positive, help="stop after so many steps (default: one epoch)")
+    parser.add_argument("--max-steps", type=flags.count, help="stop after so many steps (default: one epoch)")
     parser.add_argument(
-        "--batch-size", type=_positive, default=32, help="samples a step, over all processes (default: %(default)s)"
+        "--batch-size", type=flags.count, default=32, help="samples a step, over all processes (default: %(default)s)"
     )
     parser.add_argument(
         "--micro-batch-size",
-        type=_positive,
+        type=flags.count,
         help="samples a forward pass and process; a step adds up several (default: all that a step has)",
     )
-    parser.add_argument("--lr", type=float, default=1e-5, help="peak learning rate (default: %(default)s)")
+    parser.add_argument("--lr", type=flags.positive, default=1e-5, help="peak learning rate (default: %(default)s)")
     parser.add_argument(
         "--schedule",
         choices=("cosine", "constant"),
@@ -81,16 +84,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="muon: Muon on weight matrices, AdamW on the rest; far faster from scratch (default: %(default)s)",
     )
     parser.add_argument(
-        "--save-steps", type=_positive, default=500, help="steps between checkpoints (default: %(default)s)"
+        "--save-steps", type=flags.count, default=500, help="steps between checkpoints (default: %(default)s)"
     )
     parser.add_argument(
         "--keep-checkpoints",
-        type=_positive,
+        type=flags.count,
         default=1,
         metavar="N",
         help="the last N stay; `mtrl-judge export --choose` picks the best of them (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of order and targets (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="of order and targets (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in --out, if any")
 
 
@@ -107,22 +110,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"mtrl-judge sft: {error}; {how_to_install('train')}", file=sys.stderr)
         return 2
     try:
+        flags.check_output("--out", args.out)
+        flags.check_input("--data", args.data, "name a folder that `mtrl-judge prepare` wrote")
         trl_sft.train(trl_sft.load_rows(args.data, args.tasks), args)
-    except trl_sft.InputError as error:
+    except (flags.FlagError, trl_sft.InputError) as error:
         print(f"mtrl-judge sft: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value

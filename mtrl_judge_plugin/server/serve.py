@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.ledger import LedgerError
@@ -39,9 +40,9 @@ content is not word for word what was generated. Any model name will do.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of the subcommand."""
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all. Default: this machine only")
-    add("--port", type=_port, default=8900, help="default: 8900; 0 takes a free one and prints it")
-    add("--api-key", help="key that clients must send; better in the environment: MTRL_JUDGE_API_KEY")
+    add("--host", type=flags.text, default="127.0.0.1", help="address; 0.0.0.0 for all. Default: this machine only")
+    add("--port", type=flags.port, default=8900, help="default: 8900; 0 takes a free one and prints it")
+    add("--api-key", type=flags.text, help="key that clients must send; better in the environment: MTRL_JUDGE_API_KEY")
     add(
         "--args",
         default=os.environ.get("MTRL_JUDGE_ARGS", ""),
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-host",
         action="append",
         default=[],
+        type=flags.text,
         metavar="HOST[:PORT]",
         help="fetch image URLs of this host (again for more). Addresses of your own network are refused, also behind a "
         "name or a redirect, unless the host is given here as an IP address",
@@ -60,14 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-folder",
         action="append",
         default=[],
-        type=Path,
+        type=flags.path,
         metavar="FOLDER",
         help="read file:// images below this folder (again for more)",
     )
-    add("--max-body-mb", type=_positive, default=32, help="largest request, and largest fetched image. Default: 32")
-    add("--max-pixels", type=_count, default=64_000_000, help="of all images of one request. Default: 64000000")
-    add("--queue", type=_count, default=256, help="judgments waiting or running; more get 429. Default: 256")
-    add("--timeout", type=_positive, default=600, help="seconds a request may take. Default: 600")
+    add("--max-body-mb", type=flags.positive, default=32, help="largest request and fetched image. Default: 32")
+    add("--max-pixels", type=flags.count, default=64_000_000, help="of all images of one request. Default: 64000000")
+    add("--queue", type=flags.count, default=256, help="judgments waiting or running; more get 429. Default: 256")
+    add("--timeout", type=flags.positive, default=600, help="seconds a request may take. Default: 600")
     add("--log-prompts", action="store_true", help="write prompts and replies into the log, too")
 
 
@@ -137,24 +139,3 @@ def _folders(folders: list[Path]) -> tuple[Path, ...]:
         if not folder.is_dir():
             raise ValueError(f"--allow-folder {folder}: no such folder")
     return tuple(folder.resolve() for folder in folders)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 2**16:
-        raise ValueError
-    return port
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value

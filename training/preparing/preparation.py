@@ -56,9 +56,19 @@ def prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
         The manifest, and whether anything had to be done.
 
     Raises:
-        PrepareError: the folder holds something else, another run works in it, or --limit names an unknown task.
+        PrepareError: the folder holds something else, another run works in it, it cannot be written (any more), or
+            --limit names an unknown task.
         ReadError, SourceError, BudgetError, SampleError: as Collector, sources.choose and budget.counter.
     """
+    try:
+        return _prepare(options, out)
+    except (OSError, sqlite3.Error) as error:
+        raise PrepareError(
+            f"--out {out}: stopped by: {error}; mend that, and the same command goes on with the images it has"
+        ) from error
+
+
+def _prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
     chosen = sources.choose(options.benchmarks, options.tasks)
     held_out = [sources.held_out(spec) for spec in options.held_out]
     limits = _limits(options.limit, chosen)
@@ -70,8 +80,10 @@ def prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
     out.mkdir(parents=True, exist_ok=True)
     try:
         bench = Workbench(out)
-    except sqlite3.OperationalError as error:
-        raise PrepareError(f"{out}: another run works in this folder ({error}); wait for it or end it") from error
+    except sqlite3.Error as error:
+        if "locked" in str(error):
+            raise PrepareError(f"{out}: another run works in this folder ({error}); wait for it or end it") from error
+        raise PrepareError(f"{out / WORK}: cannot be used ({error}); remove it, or give another --out") from error
     done = False
     try:
         held = duplicates.HeldOut(options.near)

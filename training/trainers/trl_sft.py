@@ -29,21 +29,20 @@ FEATURES = Features({"prompt": TURN, "completion": TURN, "images": List(Image(mo
 _SCHEDULES = {"cosine": ("cosine_with_min_lr", {"min_lr_rate": 0.02}), "constant": ("constant_with_warmup", {})}
 
 
-def load_rows(folder: Path, tasks: str | None) -> list[Row]:
+def load_rows(folder: Path, tasks: Sequence[str] = ()) -> list[Row]:
     """The train split's rows; a task named n times comes n times.
 
     Raises:
         InputError: the folder cannot be read, holds no row or an unreadable label, or lacks an image.
     """
-    names = [name.strip() for name in (tasks or "").split(",") if name.strip()]
     try:
-        rows = list(read(folder, "train", names))
+        rows = list(read(folder, "train", tasks))
         check_labels(rows, folder / "train.jsonl")
     except DataError as error:
         raise InputError(str(error)) from error
     if not rows:
         raise InputError(f"{folder / 'train.jsonl'}: holds no row")
-    return [row for name in names for row in rows if row["datasource"] == name] if names else rows
+    return [row for name in tasks for row in rows if row["datasource"] == name] if tasks else rows
 
 
 def train(rows: Sequence[Row], args: argparse.Namespace) -> None:
