@@ -183,19 +183,21 @@ def test_a_crash_fails_only_the_question_that_causes_it(stub: Setup, monkeypatch
             assert future.result(10).text == str(number)
 
 
-def test_a_ledger_that_cannot_be_written_is_not_looked_for_in_the_questions(stub: Setup) -> None:
+def test_a_ledger_that_cannot_be_read_is_not_looked_for_in_the_questions(stub: Setup) -> None:
     batcher = stub(seconds=0.05)
+    reads = []
 
-    def put(entries: object) -> None:
-        raise LedgerError("disk full")
+    def get(keys: object) -> None:
+        reads.append(keys)
+        raise LedgerError("disk I/O error")
 
-    batcher.judge.ledger.put = put  # type: ignore[union-attr, method-assign, assignment]
-    with ThreadPoolExecutor(8) as pool:
-        futures = list(pool.map(lambda number: batcher.submit(conversation(f"[[reply:{number}]]")), range(8)))
+    batcher.judge.ledger.get = get  # type: ignore[union-attr, method-assign, assignment]
+    futures = [batcher.submit(conversation(f"[[reply:{number}]]")) for number in range(8)]
     for future in futures:
-        with pytest.raises(LedgerError, match="disk full"):
+        with pytest.raises(LedgerError, match="disk I/O error"):
             future.result(10)
-    assert sum(StubEngine.batches[nonce(batcher)]) == 8
+    assert len(reads) == batcher.counts["batches"], "no batch is split to find a culprit"
+    assert sum(StubEngine.batches[nonce(batcher)]) == 0
 
 
 def test_a_question_that_is_taken_back_is_not_judged(stub: Setup) -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mtrl_judge_plugin.ledger import Entry, Ledger, LedgerError, _add_logprobs
+from mtrl_judge_plugin.ledger import Entry, Ledger, LedgerError
 
 
 def entries(start, stop, **changes):
@@ -38,23 +38,6 @@ def test_a_ledger_of_an_earlier_version_opens_and_learns_of_logprobs(tmp_path):
     new = Entry("new", "m", "p", reply="é", verdict="é", logprobs=(("", -0.5), ("é", 0.0)))
     Ledger(path).put([new])
     assert Ledger(path).get(["old", "new"]) == {"old": old, "new": new}
-
-
-def test_two_processes_may_open_a_ledger_of_an_earlier_version_at_once(tmp_path):
-    class Late:
-        """A connection that saw the table before another process added the column."""
-
-        def execute(self, query):
-            return [] if query.startswith("PRAGMA") else connection.execute(query)
-
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
-        connection.execute("CREATE TABLE judgments (key TEXT PRIMARY KEY)")
-        for _ in range(2):
-            _add_logprobs(Late())
-        assert [row[1] for row in connection.execute("PRAGMA table_info(judgments)")] == ["key", "logprobs"]
-        connection.execute("DROP TABLE judgments")
-        with pytest.raises(sqlite3.OperationalError, match="no such table"):
-            _add_logprobs(Late())
 
 
 def test_failures_are_a_log_only_and_a_second_try_replaces_them(tmp_path):

@@ -104,6 +104,9 @@ class Engine(Protocol):
 
     An engine that answers each question by itself says how many side by side by an attribute `concurrency`; the others
     form batches.
+
+    An engine that gives the same reply whenever it is asked the same says so by an attribute `deterministic = True`.
+    Without it, a reply that cannot be read is not served again from the ledger: the engine is asked anew.
     """
 
     #: All that determines a reply beside messages and sampling: kind, model, revision or digest, options. JSON values.

@@ -50,6 +50,8 @@ class EndpointEngine:
         EngineError: base_url or model is missing or of no use, or api_key_env names a variable that is unset.
     """
 
+    deterministic = False  # servers have hiccups, and change what stands behind a model's name
+
     def __init__(
         self,
         base_url: str = "",

@@ -47,6 +47,8 @@ class HFEngine:
         EngineError: no such model, no processor, an unknown dtype, or a broken torch/torchvision pair.
     """
 
+    deterministic = True
+
     def __init__(
         self,
         pretrained: str,

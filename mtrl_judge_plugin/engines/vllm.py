@@ -42,6 +42,8 @@ class VLLMEngine:
         EngineError: vLLM is not installed, or cannot load the model.
     """
 
+    deterministic = True
+
     def __init__(
         self,
         pretrained: str,
