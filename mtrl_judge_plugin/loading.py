@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from mtrl_judge_plugin import tiny
-from mtrl_judge_plugin.engines import EngineError, Sampling, engine_options, shared_engine
+from mtrl_judge_plugin.engines import ENGINES, EngineError, Sampling, engine_options, shared_engine
 from mtrl_judge_plugin.judge import Judge
 from mtrl_judge_plugin.ledger import Ledger, default_path
 
@@ -23,6 +23,9 @@ _JUDGE_OPTIONS: dict[str, Any] = {
 _SAMPLING_OPTIONS = {name: kind for name, kind in get_type_hints(Sampling).items() if name not in ("stop", "logprobs")}
 #: The embedded judge reasons in under 100 tokens; more room would only let it ramble on prompts it does not know.
 _TINY_REASONING = 192
+#: What one engine calls by another name than the others.
+_ALSO_CALLED = {"model": "pretrained", "pretrained": "model"}
+_WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 #: Of votes, where no temperature is given: the model's own distribution.
 _VOTING_TEMPERATURE = 1.0
 
@@ -73,26 +76,48 @@ def check_arguments(arguments: str = "", /, **options: Any) -> tuple[str, dict[s
     known = {**engine_options(kind), **_JUDGE_OPTIONS, **_SAMPLING_OPTIONS}
     for name, value in given.items():
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"engine={kind} takes {', '.join(sorted(known))}"
-            raise EngineError(f"{name}={value}: unknown option; {hint}")
+            shown = "..." if "key" in name.lower() else value  # a log is no place for a key
+            raise EngineError(f"{name}={shown}: {_about_unknown(name, kind, known)}")
+        if value == "":
+            raise EngineError(f"{name}=: has no value; give one, or leave the option out")
         given[name] = _as(known[name], name, value)
     _sampling(given)
     return kind, given
+
+
+def _about_unknown(name: str, kind: str, known: Mapping[str, Any]) -> str:
+    """What is wrong with an option that the engine does not take, and the nearest way out."""
+    plain = name.strip(" -").replace("-", "_").replace(" ", "_").lower()
+    others: dict[str, list[str]] = {}
+    for other in ENGINES:
+        for option in engine_options(other).keys() - known.keys():
+            others.setdefault(option, []).append(other)
+    if plain in others:
+        also = _ALSO_CALLED.get(plain)
+        instead = f"use {also}=..." if also in known else "choose that engine, or leave it out"
+        return f"is an option of engine={' or '.join(others[plain])}, not of engine={kind}; {instead}"
+    if close := difflib.get_close_matches(plain, [*known, "engine"], n=1):
+        return f"unknown option; did you mean {close[0]}?"
+    if close := difflib.get_close_matches(plain, others, n=1):
+        return f"unknown option; did you mean {close[0]} of engine={' or '.join(others[close[0]])}?"
+    return f"unknown option; engine={kind} takes {', '.join(sorted(known))}"
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
     """`a=1,b=x` -> {"a": 1, "b": "x"}; numbers and true/false become what they look like.
 
     Raises:
-        EngineError: a part without "=".
+        EngineError: a part without "=", or an option that is given twice.
     """
     arguments: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise EngineError(f"{part!r} in {text!r}: not of the form name=value")
-        arguments[name.strip()] = _typed(value.strip())
+        name, _, value = (word.strip() for word in part.partition("="))
+        if not name or "=" not in part:
+            hint = f"; did you mean engine={part}?" if part in ENGINES else ", as in pretrained=folder"
+            raise EngineError(f"{part!r} in {text!r}: not of the form name=value{hint}")
+        if name in arguments:
+            raise EngineError(f"{name}: given twice; give it once")
+        arguments[name] = _typed(value)
     return arguments
 
 
@@ -118,7 +143,9 @@ def _as(kind: Any, name: str, value: Any) -> Any:
         return value
     if float in kinds and type(value) is int:
         return float(value)
+    if int in kinds and isinstance(value, float) and value.is_integer():  # lmms-eval reads -1 as -1.0
+        return int(value)
     if str in kinds and isinstance(value, (int, float, Path)):
         return str(value)
-    wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds if kind is not type(None))
+    wanted = " or ".join(_WANTED.get(kind, str(kind)) for kind in kinds if kind is not type(None))
     raise EngineError(f"{name}={value}: want {wanted}")

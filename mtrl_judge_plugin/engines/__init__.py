@@ -6,8 +6,10 @@ engine continues that message instead of starting a new one: a forced answer or 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +59,7 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise EngineError(f"max_new_tokens={self.max_new_tokens}: want 1 or more")
-        if not self.temperature >= 0:
+        if not 0 <= self.temperature < math.inf:
             raise EngineError(f"temperature={self.temperature}: want 0 (greedy) or more")
         if not 0 < self.top_p <= 1:
             raise EngineError(f"top_p={self.top_p}: want a number above 0, up to 1")
@@ -134,7 +136,9 @@ def engine_class(kind: str) -> Any:
         EngineError: there is none of that name.
     """
     if kind not in ENGINES:
-        raise EngineError(f"engine={kind}: unknown; one of {', '.join(ENGINES)}")
+        close = difflib.get_close_matches(kind.lower(), ENGINES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(ENGINES)}"
+        raise EngineError(f"engine={kind}: unknown; {hint}")
     module, _, name = ENGINES[kind].partition(":")
     return getattr(importlib.import_module(module), name)
 

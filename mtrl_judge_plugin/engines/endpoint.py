@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -68,7 +69,7 @@ class EndpointEngine:
         for name, value, least in (("concurrency", concurrency, 1), ("retries", retries, 0)):
             if value < least:
                 raise EngineError(f"{name}={value}: want {least} or more")
-        if timeout <= 0:
+        if not 0 < timeout < math.inf:
             raise EngineError(f"timeout={timeout}: want a number of seconds above 0")
         key = os.environ.get(api_key_env, "").strip()
         if not key and api_key_env != _DEFAULT_KEY:

@@ -69,8 +69,9 @@ class HFEngine:
         dtype = dtype or ("float32" if device.startswith("cpu") else "bfloat16")
         if not isinstance(getattr(torch, dtype, None), torch.dtype):
             raise EngineError(f"dtype={dtype}: unknown; float32, bfloat16 or float16")
-        if batch is not None and batch < 1:
-            raise EngineError(f"batch={batch}: want 1 or more")
+        for name, value in (("batch", batch), ("max_pixels", max_pixels)):
+            if value is not None and value < 1:
+                raise EngineError(f"{name}={value}: want 1 or more")
         self._batch = batch or _DEFAULT_BATCH
         self._lock = threading.Lock()
         self.processor = _load_processor(pretrained, revision, trust_remote_code)
