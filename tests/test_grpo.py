@@ -12,6 +12,7 @@ import prepared_folder
 import pytest
 
 from mtrl_judge_plugin.cli import main
+from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.training import grpo
 from mtrl_judge_plugin.training.grpo import GRPOError
 from mtrl_judge_plugin.training.trainers import curves
@@ -179,9 +180,8 @@ def test_prompts_that_may_be_too_long_are_spoken_of(tmp_path):
 def test_a_missing_openrlhf_is_named_with_its_extra(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(grpo.importlib.util, "find_spec", lambda name: None)
     assert main(["grpo", "--recipe", "tiny_cpu", "--data", str(folder), "--model", "m", "--out", str(tmp_path)]) == 2
-    assert 'environment of its own: python3 -m venv rl && rl/bin/pip install "mtrl-judge[openrlhf]"' in (
-        capsys.readouterr().err
-    )
+    hint = how_to_install("openrlhf", environment="rl")
+    assert f"environment of its own: {hint}; or use --backend trl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", RECIPES)
