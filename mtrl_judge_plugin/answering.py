@@ -134,6 +134,8 @@ def _read(reply: Reply, wanted: Wanted) -> str:
         UnreadableError: it has not the form that was wanted; or the cut made another verdict of it ("10" -> "1").
     """
     text, whole = reply.text, reply.whole
+    if not text.strip():
+        raise UnreadableError("the reply has no visible part" + (", only reasoning" if reply.reasoning else ""))
     behind = whole[len(text) :]
     read = wanted.read(text)
     if not behind or wanted.shape == ANYTHING.shape:

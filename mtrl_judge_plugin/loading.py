@@ -17,6 +17,7 @@ _JUDGE_OPTIONS: dict[str, Any] = {
     "verdict": Literal["reason", "direct"],
     "lenient": bool,
     "strict": bool,
+    "max_failures": int | None,
     "votes": int,
     "ledger": str | None,
 }
@@ -38,9 +39,9 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
     Args:
         arguments: `key=value,key=value`.
         options: the same as keyword arguments; they win over `arguments`. `engine` (hf, vllm, endpoint), the
-            engine's own options (`pretrained`, `device`, `base_url`, ...), `verdict`, `lenient`, `strict`, `votes`,
-            `max_new_tokens`, `temperature`, `top_p`, `seed`, `ledger` (a path, or "none"). With neither
-            `pretrained` nor `engine`: the embedded judge, offline.
+            engine's own options (`pretrained`, `device`, `base_url`, ...), `verdict`, `lenient`, `strict`,
+            `max_failures`, `votes`, `max_new_tokens`, `temperature`, `top_p`, `seed`, `ledger` (a path, or "none").
+            With neither `pretrained` nor `engine`: the embedded judge, offline.
 
     Raises:
         EngineError: unknown option or engine, a model that cannot be loaded.
@@ -59,6 +60,7 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
         verdict=given.get("verdict", "reason"),
         lenient=given.get("lenient", False),
         strict=given.get("strict", False),
+        max_failures=given.get("max_failures"),
         votes=given.get("votes", 1),
         sampling=_sampling(given),
         ledger=None if ledger == "none" else Ledger(ledger or default_path()),

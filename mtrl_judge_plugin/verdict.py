@@ -28,6 +28,8 @@ class Verdict:
         probabilities: choice -> probability, summing to 1 (`verdict=direct`), or share of the votes (`votes=K`).
         reply: the whole reply, as it was read.
         error: why there is no answer, or None.
+        failed: there is no answer since no reply came: the engine failed, or an image cannot be read.
+        cached: it came from the ledger.
     """
 
     answer: str | None
@@ -37,6 +39,8 @@ class Verdict:
     probabilities: Mapping[str, float] | None = None
     reply: str = ""
     error: str | None = None
+    failed: bool = False
+    cached: bool = False
 
 
 def parse(reply: str, choices: Sequence[str], *, lenient: bool = False) -> Verdict:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mtrl_judge_plugin import images
+from mtrl_judge_plugin import images, probe
 from mtrl_judge_plugin.engines import Completion, Conversation, Sampling, Scores
 
 #: Everything that fools the host's parsers: digits, braces, "yes", numbers on the first line, a fenced JSON object.
@@ -36,6 +36,7 @@ class StubEngine:
         seconds: how long a batch takes.
         gate: a file; where it is named, no batch ends before it is there.
         tokens: it has log-probabilities: tags, words and white space are its tokens, each a bit less likely.
+        probed: it answers the probe question, whatever its style, and keeps no record of it.
     """
 
     #: All batch sizes and conversations of the process, by nonce.
@@ -44,19 +45,29 @@ class StubEngine:
     samplings: dict[str, list[Sampling]] = {}
 
     def __init__(
-        self, style: str = "tags", nonce: Any = None, seconds: float = 0.0, tokens: bool = False, gate: str = ""
+        self,
+        style: str = "tags",
+        nonce: Any = None,
+        seconds: float = 0.0,
+        tokens: bool = False,
+        gate: str = "",
+        probed: bool = True,
     ) -> None:
         self.style = style
         self.nonce = str(nonce or uuid.uuid4())
         self.seconds = seconds
         self.gate = gate
         self.tokens = tokens
+        self.probed = probed
         self.identity = {"kind": "stub", "model": "stub", "style": style, "nonce": self.nonce}
         self._busy = threading.Lock()
         for log in (self.batches, self.asked, self.samplings):
             log.setdefault(self.nonce, [])
 
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
+        if self.probed and conversations[0] == probe.question():
+            yield 0, Completion("<think>A red circle.</think><answer>yes</answer>", True, 10, 3)
+            return
         assert self._busy.acquire(blocking=False), "two threads in the engine at once"
         try:
             self.batches[self.nonce].append(len(conversations))

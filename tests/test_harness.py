@@ -129,7 +129,11 @@ def test_a_failed_judgment_is_an_empty_reply_and_is_reported(task, stub, capsys)
     model.task_dict = {TASK: task.dataset}
     results = model.generate_until([request(task.doc_to_messages, 0, TASK)])
     assert results[0].text == ""
-    assert "1 failed" in capsys.readouterr().out
+    model._report()
+    said = capsys.readouterr().err
+    assert "1 failed, 0 unreadable" in said
+    assert "no such luck" in said
+    assert f"DO NOT READ THE SCORES OF {TASK}" in said
 
 
 def test_the_hosts_default_batch_size_means_choose(task):

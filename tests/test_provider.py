@@ -24,7 +24,8 @@ from stub_engine import REASONING, StubEngine
 from mtrl_judge_plugin import engines, shapes
 from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.harness import backend as harness_backend
-from mtrl_judge_plugin.harness.backend import Backend, JudgeStoppedError, backend_of
+from mtrl_judge_plugin.harness.backend import Backend, backend_of
+from mtrl_judge_plugin.harness.ending import JudgeStoppedError
 from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
 from mtrl_judge_plugin.loading import load_judge
 from mtrl_judge_plugin.server.draws import Draws
@@ -369,8 +370,8 @@ def test_ledger_hits_neither_wait_nor_reach_the_engine(stub: Setup) -> None:
     for _ in range(20):
         provider.evaluate(ask("[[reply:x]]"))
     assert StubEngine.batches[nonce] == [1]
-    counts = backend().counts
-    assert (counts["answered"], counts["cached"]) == (20, 19)
+    (tally,) = backend()._tallies().tasks.values()
+    assert (tally.counts.asked, tally.counts.cached) == (20, 19)
 
 
 def test_tokens_are_reported_as_the_judges(stub: Setup) -> None:
@@ -401,22 +402,23 @@ def test_a_failed_judgment_is_no_score(
     assert provider.evaluate_with_rubric("q", "p", {"x": "y"})["scores"] == {}
     backend().report()
     text = capsys.readouterr().err
-    assert "4 judgments (0 from cache, 0 forced), 4 failed; ledger: " in text
-    assert f"4 judgments have no verdict, for example: {reason}" in text
+    assert "4 judgments (0 from cache, 0 forced), 4 without a verdict; ledger: " in text
+    assert f"4 of 4 WITHOUT A VERDICT, for example: {reason}" in text
+    assert text.count(f"the first judgment without a verdict: {reason}") == 1
 
 
 def test_an_empty_reply_is_no_verdict(stub: Setup) -> None:
     provider, _ = stub()
     response = provider.evaluate(ask("[[reply: ]]"))
     assert (response.content, response.success) == ("", False)
-    assert response.error_message == "the reply has no visible part"
+    assert response.error_message == "the reply has no visible part, only reasoning"
 
 
 @pytest.mark.parametrize("style", ["error", "crash"])
 def test_strict_ends_the_run_at_the_first(stub: Setup, style: str) -> None:
     provider, nonce = stub(style=style, strict="true")
     for _ in range(3):
-        with pytest.raises(JudgeStoppedError, match="stopped at the first"):
+        with pytest.raises(JudgeStoppedError, match=r"stopped: a judgment has no verdict \(strict\): "):
             provider.evaluate(ask("Rate it."))
     with pytest.raises(JudgeStoppedError):
         provider.evaluate(ask("Rate another."))
@@ -441,8 +443,8 @@ def test_a_reply_in_the_wrong_form_is_asked_for_again(stub: Setup, capsys: pytes
     assert sum(StubEngine.batches[nonce]) == 10
     backend().report()
     text = capsys.readouterr().err
-    assert "5 judgments (0 from cache, 0 forced), 1 failed; ledger: " in text
-    assert "5 were asked a second time" in text
+    assert "5 judgments (0 from cache, 0 forced), 1 without a verdict; ledger: " in text
+    assert "5 needed a retry" in text
 
 
 def test_strict_counts_unreadable_verdicts_too(stub: Setup) -> None:
@@ -489,4 +491,4 @@ for verdict in ("1", "1", " "):
         timeout=120,
         check=True,
     )
-    assert f"3 judgments (1 from cache, 0 forced), 1 failed; ledger: {ledger}" in done.stderr
+    assert f"3 judgments (1 from cache, 0 forced), 1 without a verdict; ledger: {ledger}" in done.stderr

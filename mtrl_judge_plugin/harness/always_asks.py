@@ -9,7 +9,6 @@ file by running every function. Functions of another lmms-eval version with the 
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -33,7 +32,7 @@ def always_asks(functions: Iterable[Callable[..., Any]]) -> bool:
         functions: `process_results` and the aggregations of the task. Callables that are no Python functions, such as
             builtins, are never known.
     """
-    return any(place is not None and place[1] in _known().get(place[0], ()) for place in map(place_of, functions))
+    return any(place is not None and place[1] in listed().get(place[0], ()) for place in map(place_of, functions))
 
 
 def place_of(function: Callable[..., Any]) -> tuple[str, str] | None:
@@ -42,9 +41,8 @@ def place_of(function: Callable[..., Any]) -> tuple[str, str] | None:
     `functools.partial` and `functools.wraps` are looked through. The module is the file that holds the code: the names
     that lmms-eval gives to modules loaded by `!function` say nothing.
     """
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = inspect.unwrap(function)
+    while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
+        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return None
@@ -53,6 +51,7 @@ def place_of(function: Callable[..., Any]) -> tuple[str, str] | None:
 
 
 @cache
-def _known() -> dict[str, list[str]]:
+def listed() -> dict[str, list[str]]:
+    """The data file: module below `lmms_eval/tasks` -> names of its functions that always ask."""
     functions: dict[str, list[str]] = json.loads(DATA.read_text(encoding="utf-8"))["functions"]
     return functions

@@ -6,27 +6,22 @@ import atexit
 import os
 import sys
 import threading
-from collections import Counter
 
 from lmms_eval.models.model_utils.usage_metrics import log_usage
-from loguru import logger
 
 from mtrl_judge_plugin import answering
 from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import Batcher, conversation_key
 from mtrl_judge_plugin.engines import Conversation, Sampling
+from mtrl_judge_plugin.harness.ending import ENDING, NOT_RUN, JudgeStoppedError, say
+from mtrl_judge_plugin.harness.evaluation import EVALUATION
+from mtrl_judge_plugin.harness.tallies import MAX_FAILURES, Failure, Tallies, table, warnings
 from mtrl_judge_plugin.judge import Reply
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.probe import probe
 from mtrl_judge_plugin.server.draws import Draws, drawn
 from mtrl_judge_plugin.server.settings import check_judge
 from mtrl_judge_plugin.shapes import Wanted
-
-
-class JudgeStoppedError(SystemExit):
-    """The run must end here: the judge cannot be built, or it is strict and a judgment failed.
-
-    A SystemExit, because tasks catch every Exception of a judge and write a 0 in its place.
-    """
 
 
 class Backend:
@@ -34,18 +29,23 @@ class Backend:
 
     Raises:
         ValueError: wrong arguments, or `votes` or `verdict=direct`.
+        ProbeError: the judge does not answer.
     """
 
     def __init__(self, arguments: str) -> None:
         self.judge = load_judge(arguments)
         check_judge(self.judge)
+        probe(self.judge)
+        self._max_failures = MAX_FAILURES if self.judge.max_failures is None else self.judge.max_failures
         # The judge itself would fail a whole batch for one of its questions.
-        self.strict, self.judge.strict = self.judge.strict, False
+        self._strict, self.judge.strict, self.judge.max_failures = self.judge.strict, False, None
         self.batcher = Batcher(self.judge)
         self.draws = Draws()
-        self.counts: Counter[str] = Counter()
-        self.failures: dict[object, str] = {}
-        self._stopped: str | None = None
+        self.retried = 0
+        self.failures: dict[object, Failure] = {}
+        #: Number of an evaluation -> what became of its questions.
+        self._tallies_of: dict[int, Tallies] = {}
+        self._stopped: JudgeStoppedError | None = None
         self._lock = threading.Lock()
         atexit.register(self.report)
 
@@ -72,57 +72,71 @@ class Backend:
 
         answer = answering.answer(ask, conversation, wanted)
         with self._lock:
-            self.counts["cached"] += answer.cached
-            self.counts["forced"] += answer.forced
-            self.counts["repaired"] += answer.repaired
+            self.retried += answer.repaired
         return answer
 
-    def succeed(self) -> None:
+    def succeed(self, key: object, answer: Answer) -> None:
         """Count a judgment whose verdict goes back to the host."""
-        with self._lock:
-            self.counts["answered"] += 1
+        tokens = answer.prompt_tokens + answer.completion_tokens
+        self._tallies().answer(EVALUATION.task, key, cached=answer.cached, forced=answer.forced, tokens=tokens)
 
     def known_failure(self, key: object) -> str | None:
-        """Why this question has no verdict, if it failed before.
+        """Why this question has no verdict, if it failed before: it is not asked again.
 
         Raises:
-            JudgeStoppedError: the judge is strict and a judgment has failed, whichever.
+            JudgeStoppedError: the run was stopped.
         """
         if self._stopped is not None:
-            raise JudgeStoppedError(self._stopped)
-        return self.failures.get(key)
+            raise self._stopped
+        known = self.failures.get(key)
+        if known is None:
+            return None
+        self._tallies().fail(EVALUATION.task, key, known, stops=False)
+        return known.reason
 
-    def fail(self, key: object, reason: str) -> None:
+    def fail(self, key: object, failure: Failure, answer: Answer | None) -> None:
         """Count a judgment without a verdict.
 
         Raises:
-            JudgeStoppedError: the judge is strict.
+            JudgeStoppedError: the judge is strict, or too many judgments in a row have failed.
         """
+        if answer is not None and answer.unreadable:
+            self.judge.mark_unreadable(answer.replies, failure.reason)
         with self._lock:
-            self.failures.setdefault(key, reason)
-        logger.warning(f"mtrl_judge: no verdict: {reason}")
-        if self.strict:
-            self._stopped = f"mtrl_judge: stopped at the first judgment without a verdict (strict): {reason}"
-            raise JudgeStoppedError(self._stopped)
+            self.failures.setdefault(key, failure)
+        self._tallies().fail(EVALUATION.task, key, failure)
+        if self._stopped is not None:
+            raise self._stopped
+
+    def _tallies(self) -> Tallies:
+        """The counts of the current evaluation."""
+
+        def stop(reason: str) -> None:
+            self._stopped = self._stopped or ENDING.stop(f"stopped: {reason}")
+
+        with self._lock:
+            if EVALUATION.number not in self._tallies_of:
+                tallies = Tallies(say, stop, max_failures=self._max_failures, strict=self._strict)
+                self._tallies_of[EVALUATION.number] = EVALUATION.add("judge", tallies)
+            return self._tallies_of[EVALUATION.number]
 
     def report(self) -> None:
         """Say at the end of the program what was judged, and what was not."""
-        counts, failed, ledger = self.counts, len(self.failures), self.judge.ledger
-        lines = [
-            f"mtrl_judge as judge backend: {counts['answered'] + failed} judgments ({counts['cached']} from cache, "
-            f"{counts['forced']} forced), {failed} failed; ledger: {ledger.path if ledger else 'none'}"
-        ]
-        if counts["repaired"]:
-            lines.append(
-                f"{counts['repaired']} were asked a second time: their first reply was not as the task wanted it"
+        for tallies in self._tallies_of.values() or [Tallies(say, say)]:
+            counts = [tally.counts for tally in tallies.tasks.values()]
+            asked, cached, forced, unscored = (
+                sum(getattr(count, name) for count in counts) for name in ("asked", "cached", "forced", "unscored")
             )
-        if failed:
-            lines += [
-                f"WARNING: {failed} judgments have no verdict, for example: {next(iter(self.failures.values()))}",
-                "The tasks scored them nevertheless, mostly as 0 or -1: do not read their metrics as they stand. "
-                "strict=true in MTRL_JUDGE_ARGS ends a run at the first one.",
+            lines = [
+                f"mtrl_judge as judge backend: {asked} judgments ({cached} from cache, {forced} forced), "
+                f"{unscored} without a verdict; {self.judge.ledger_note()}"
             ]
-        print("\n".join(lines), file=sys.stderr, flush=True)
+            if self.retried:
+                lines.append(f"{self.retried} needed a retry: the first reply did not match the requested format")
+            if failed := tallies.without_verdict:
+                lines += [*table(failed), *warnings(failed)]
+                lines.append("strict=true in MTRL_JUDGE_ARGS ends a run at the first of them.")
+            print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 _backends: dict[tuple[int, str], Backend] = {}
@@ -141,5 +155,5 @@ def backend_of(arguments: str) -> Backend:
             try:
                 _backends[key] = Backend(arguments)
             except Exception as error:  # a judge that cannot be built judges nothing: every score of the run would be 0
-                raise JudgeStoppedError(f"mtrl_judge: MTRL_JUDGE_ARGS={arguments!r}: {error}") from error
+                raise ENDING.stop(f"MTRL_JUDGE_ARGS={arguments!r}: {error}", NOT_RUN) from error
         return _backends[key]

@@ -6,7 +6,10 @@ answers the task's own prompt and returns only the visible part of the reply.
 
 from __future__ import annotations
 
+import atexit
+import itertools
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,12 +18,18 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 
 from mtrl_judge_plugin.engines import Conversation, EngineError, Sampling
+from mtrl_judge_plugin.harness.ending import ENDING, NOT_RUN, say
+from mtrl_judge_plugin.harness.evaluation import EVALUATION
+from mtrl_judge_plugin.harness.tallies import MAX_FAILURES, Failure, Tallies, warnings
 from mtrl_judge_plugin.harness.task import JudgeTask, to_sample
-from mtrl_judge_plugin.judge import Judge
+from mtrl_judge_plugin.judge import Judge, UnscoredError
+from mtrl_judge_plugin.ledger import LedgerError
 from mtrl_judge_plugin.loading import load_judge
 
 #: What the host's own chat models generate where a task says nothing.
 _DEFAULT_MAX_TOKENS = 1024
+#: Parts of a message that engines read.
+_READ = ("text", "image", "video")
 #: Documents whose images are decoded at once.
 _SLICE = 1024
 
@@ -32,7 +41,10 @@ class MTRLJudge(lmms):
         batch_size: the host's `--batch_size`. Its default of 1 means "choose": the engine forms its own batches.
         max_batch_size: not used; the host passes it.
         device: the host's `--device`.
-        options: see `mtrl_judge_plugin.load_judge`.
+        options: see `mtrl_judge_plugin.load_judge`. `max_failures` is 20 unless it is given.
+
+    Raises:
+        JudgeStoppedError: the judge cannot be built.
     """
 
     is_simple = False
@@ -49,19 +61,33 @@ class MTRLJudge(lmms):
             device = device or str(self.accelerator.device)
         kind = options.get("engine", "hf")
         if kind == "vllm" and self._world_size > 1:
-            raise EngineError("engine=vllm: runs in one process; use tensor_parallel_size=... for several GPUs")
+            reason = "engine=vllm: runs in one process; use tensor_parallel_size=... for several GPUs"
+            raise ENDING.stop(reason, NOT_RUN)
         if kind == "hf":
             if device is not None:
                 options.setdefault("device", device)
             if str(batch_size).isdecimal() and int(batch_size) > 1:
                 options.setdefault("batch", int(batch_size))
-        self.judge: Judge = load_judge(**options)
+        try:
+            self.judge: Judge = load_judge(**{"max_failures": MAX_FAILURES, **options})
+        except (EngineError, LedgerError, ValueError) as error:
+            raise ENDING.stop(f"--model_args: {error}", NOT_RUN) from error
         self.device = device or "cpu"  # where the host gathers results of several processes
         self.batch_size = batch_size
+        self._numbers = itertools.count()
+        self._tallies = EVALUATION.add("model", Tallies(say, say))
         JudgeTask.lenient = self.judge.lenient
+        atexit.register(self._report)
 
     def generate_until(self, requests: Sequence[Instance]) -> list[GenerationResult]:
-        """Replies to generation requests, in their order."""
+        """Replies to generation requests, in their order.
+
+        Raises:
+            JudgeStoppedError: a document holds what no judge here reads, such as audio; the judge is strict and a
+                judgment has no verdict; or too many in a row have none.
+        """
+        for request in {request.args[4]: request for request in reversed(requests) if not _task_of(request)}.values():
+            self._conversation(request, _name(request))  # what no judge reads is refused before anything is asked
         groups: dict[tuple[bool, int, Sampling], list[int]] = {}
         for number, request in enumerate(requests):
             key = (_task_of(request) is not None, *self._limits(request.args[2] or {}))
@@ -73,10 +99,12 @@ class MTRLJudge(lmms):
                 part = numbers[start : start + size]
                 asked = [requests[number] for number in part]
                 replies = self._judge(asked, sampling) if ours else self._reply(asked, max_tokens, sampling)
-                results |= dict(zip(part, replies, strict=True))
+                try:
+                    results |= dict(zip(part, replies, strict=True))
+                except UnscoredError as error:
+                    raise ENDING.stop(f"stopped: {error}") from error
         for number, request in enumerate(requests):
             self.cache_hook.add_partial("generate_until", (request.args[0], request.args[2]), results[number])
-        self._report()
         return [results[number] for number in range(len(requests))]
 
     def generate_until_multi_round(self, requests: Sequence[Instance]) -> list[str]:
@@ -97,15 +125,37 @@ class MTRLJudge(lmms):
             task = _task_of(request)
             if task is not None:
                 task.verdicts.setdefault(sample.id, verdict)
+            failure = None if verdict.answer is not None else Failure(verdict.error or "", not verdict.failed)
+            self._count(request, failure, cached=verdict.cached, forced=verdict.forced)
             # A failed judgment is an empty reply: unscored, never a guess.
             yield GenerationResult(verdict.reply, None)
 
     def _reply(self, requests: Sequence[Instance], max_tokens: int, sampling: Sampling) -> Iterator[GenerationResult]:
-        conversations = [self._conversation(request) for request in requests]
-        for reply in self.judge.reply(
-            conversations, max_tokens=max_tokens, sampling=sampling, progress=self._rank == 0
+        names = [_name(request) for request in requests]
+        conversations = [self._conversation(request, name) for request, name in zip(requests, names, strict=True)]
+        for request, reply in zip(
+            requests,
+            self.judge.reply(
+                conversations, max_tokens=max_tokens, sampling=sampling, progress=self._rank == 0, names=names
+            ),
+            strict=True,
         ):
+            failure = None if reply.unscored is None else Failure(reply.unscored, reply.error is None)
+            self._count(request, failure, cached=reply.cached, forced=reply.forced)
+            if failure is not None:
+                self.judge.count(unreadable=failure.unreadable)
+                self.judge.note(f"{_name(request)}: {failure.reason}")
             yield GenerationResult(reply.text, TokenCounts(reply.prompt_tokens, reply.completion_tokens))
+
+    def _count(self, request: Instance, failure: Failure | None, *, cached: bool, forced: bool) -> None:
+        if (request.metadata or {}).get("__padding_only__"):
+            return  # a copy that makes all processes equally long
+        # The judge itself says and stops what is to be said and stopped: while it is at work.
+        key, task = next(self._numbers), request.args[4]
+        if failure is None:
+            self._tallies.answer(task, key, cached=cached, forced=forced)
+        else:
+            self._tallies.fail(task, key, failure, stops=False)
 
     def _limits(self, options: Mapping[str, Any]) -> tuple[int, Sampling]:
         # `until` is left aside, as the host's own chat models do: its default, a blank line, would end any reasoning.
@@ -115,15 +165,21 @@ class MTRLJudge(lmms):
             sampling = replace(sampling, temperature=temperature, top_p=float(options.get("top_p") or 1.0))
         return int(options.get("max_new_tokens") or _DEFAULT_MAX_TOKENS), sampling
 
-    def _conversation(self, request: Instance) -> Conversation:
+    def _conversation(self, request: Instance, name: str) -> Conversation:
         _, doc_to_messages, _, number, task, split = request.args
         messages = doc_to_messages(self.task_dict[task][split][number])
-        return [{"role": message["role"], "content": _items(message["content"])} for message in messages]
+        return [{"role": message["role"], "content": _items(message["content"], name)} for message in messages]
 
     def _report(self) -> None:
+        """At the end of the program: what has no verdict."""
         if self.judge.counts["failed"] + self.judge.counts["unreadable"]:
             process = f" (process {self._rank})" if self._world_size > 1 else ""
-            print(f"mtrl_judge{process}: {self.judge.summary()}")
+            lines = [f"mtrl_judge{process}: {self.judge.summary()}", *warnings(self._tallies.tasks)]
+            print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _name(request: Instance) -> str:
+    return f"document {request.args[3]} of task {request.args[4]}"
 
 
 def _task_of(request: Instance) -> JudgeTask | None:
@@ -132,10 +188,18 @@ def _task_of(request: Instance) -> JudgeTask | None:
     return task if isinstance(task, JudgeTask) else None
 
 
-def _items(content: Any) -> list[dict[str, Any]]:
+def _items(content: Any, name: str) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [
-        {"type": item["type"], item["type"]: item["text"] if item["type"] == "text" else item["url"]}
-        for item in content
-    ]
+    return [_item(item, name) for item in content]
+
+
+def _item(item: Mapping[str, Any], name: str) -> dict[str, Any]:
+    kind = item["type"]
+    if kind not in _READ:
+        raise ENDING.stop(
+            f"{name} holds {kind}, and mtrl_judge reads only text, images and video. "
+            "Leave the task out of --tasks, or run it with another --model",
+            NOT_RUN,
+        )
+    return {"type": kind, kind: item["text"] if kind == "text" else item["url"]}

@@ -31,6 +31,7 @@ def register() -> None:
 
     Idempotent. Programs that use only `lmms_eval.tasks` or `lmms_eval.llm_judge` may call it by themselves.
     """
+    importlib.import_module("mtrl_judge_plugin.harness.ending")  # early: what registers first runs last at exit
     host = sys.modules["lmms_eval"] if "lmms_eval" in sys.modules else importlib.import_module("lmms_eval")
     if not isinstance(host, _Watched):
         host.__class__ = _Watched
@@ -73,15 +74,21 @@ def _add_analyses(loggers: ModuleType) -> None:
     tracker.save_results_aggregated = saving_analyses(tracker.save_results_aggregated)
 
 
-def _tell_tasks(evaluator: ModuleType) -> None:
-    from mtrl_judge_plugin.harness.telling import tell_tasks
+def _add_model(models: ModuleType) -> None:
+    # `lmms-eval models` lists this table, not the registry.
+    models.AVAILABLE_CHAT_TEMPLATE_MODELS.setdefault(MODEL_ID, "MTRLJudge")
 
-    tell_tasks(evaluator)
+
+def _watch_evaluations(evaluator: ModuleType) -> None:
+    from mtrl_judge_plugin.harness.evaluation import extend
+
+    extend(evaluator)
 
 
 _EXTENSIONS: dict[str, Callable[[Any], None]] = {
-    "evaluator": _tell_tasks,
+    "evaluator": _watch_evaluations,
     "llm_judge": _add_provider,
+    "models": _add_model,
     "tasks": _add_tasks,
     "loggers": _add_analyses,
 }

@@ -6,9 +6,9 @@ in that form is asked for once more (`answering`); one that still is not has fai
 What a failed judgment looks like to the host: `content=""` and `success=False` with a reason; nothing is raised. An
 exception would send tasks into their retry loops, with sleeps of up to 10 s a try, and an unreadable text into a
 guess; at an empty content all of them go on at once. Most then write a 0 (or -1) that the provider cannot prevent. So
-each such judgment is counted, the run ends with a line that says how many there were, and `strict=true` in
-`MTRL_JUDGE_ARGS` ends it at the first. A question that failed is not asked again in the same run: engines have their
-own retries.
+each such judgment is counted by task, in the last lines of the run and in the results file; where all of a task failed
+its metrics are NaN; `max_failures` in a row (20) end the run, and `strict=true` in `MTRL_JUDGE_ARGS` ends it at the
+first. A question that failed is not asked again in the same run: engines have their own retries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from mtrl_judge_plugin import chat, shapes
 from mtrl_judge_plugin.answering import Answer
 from mtrl_judge_plugin.batcher import conversation_key
 from mtrl_judge_plugin.engines import EngineError
-from mtrl_judge_plugin.harness.backend import JudgeStoppedError, backend_of
+from mtrl_judge_plugin.harness.backend import backend_of
+from mtrl_judge_plugin.harness.ending import ENDING, NOT_RUN
+from mtrl_judge_plugin.harness.tallies import Failure
 from mtrl_judge_plugin.loading import check_arguments
 from mtrl_judge_plugin.shapes import Wanted, readings, scores
 
@@ -59,7 +61,7 @@ class MTRLJudgeProvider(ServerInterface):
         try:
             check_arguments(arguments)
         except EngineError as error:
-            raise JudgeStoppedError(f"mtrl_judge: MTRL_JUDGE_ARGS={arguments!r}: {error}") from error
+            raise ENDING.stop(f"MTRL_JUDGE_ARGS={arguments!r}: {error}", NOT_RUN) from error
 
     def is_available(self) -> bool:
         """Always: it runs in this process. Wrong arguments end the run at the first question."""
@@ -166,9 +168,9 @@ class MTRLJudgeProvider(ServerInterface):
                 raise readings.UnreadableError(answer.error)
         except Exception as error:  # whatever an engine raises: this one judgment has failed, the others go on
             reason = str(error) or type(error).__name__
-            backend.fail(key or reason, reason)
+            backend.fail(key or reason, Failure(reason, unreadable=answer is not None and answer.unreadable), answer)
             return _failed(name, answer, reason)
-        backend.succeed()
+        backend.succeed(key, answer)
         return Response(answer.text, name, _usage(answer), answer.replies[-1])
 
 

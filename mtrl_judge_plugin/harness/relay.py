@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 
+from mtrl_judge_plugin import images
+from mtrl_judge_plugin.engines import Conversation
 from mtrl_judge_plugin.harness.door import json_object
+from mtrl_judge_plugin.judge import Reply
+from mtrl_judge_plugin.probe import check
 
 #: Nobody reads it: the client has gone.
 _GONE = 499
 #: Seconds to reach the server; a judgment may take any time, and ends when the client gives up.
 _CONNECT = 30.0
+#: Seconds for a probe question: as long as the server itself lets a request take, by default.
+_PROBE = 600.0
 
 
 def relay_to(url: str) -> tuple[Any, str]:
@@ -23,6 +29,7 @@ def relay_to(url: str) -> tuple[Any, str]:
 
     Raises:
         ValueError: nothing answers there, or no mtrl-judge; the address holds a user's name; the key cannot be sent.
+        ProbeError: its judge does not answer a probe question.
     """
     import uvicorn  # noqa: F401  # is wanted later, and missed here
 
@@ -53,12 +60,32 @@ def relay_to(url: str) -> tuple[Any, str]:
             f"--url {url}: no mtrl-judge server. A model's server is an engine of the judge: "
             f"--args engine=endpoint,base_url={url}/v1,model=NAME"
         )
+    check(lambda conversation: _probe(url, options, conversation))
 
     async def relay(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             await _relay(client, url, scope, receive, send)
 
     return relay, f"{model['id']} at {url}"
+
+
+def _probe(url: str, options: dict[str, Any], conversation: Conversation) -> Reply:
+    """The server's reply to a probe question."""
+    messages = [{**message, "content": list(map(_openai_part, message["content"]))} for message in conversation]
+    body = {"model": "mtrl_judge", "messages": messages}
+    response = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=_PROBE, **options)
+    answer = json_object(response.content)
+    if response.status_code != 200:
+        error = answer.get("error")
+        said = error.get("message") if isinstance(error, dict) else None
+        return Reply("", error=str(said or f"--url {url}: the answer had the status {response.status_code}"))
+    return Reply(str(answer["choices"][0]["message"]["content"]))
+
+
+def _openai_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    if part["type"] == "text":
+        return {"type": "text", "text": part["text"]}
+    return {"type": "image_url", "image_url": {"url": images.data_url(part["image"])}}
 
 
 async def _relay(client: httpx.AsyncClient, url: str, scope: Any, receive: Any, send: Any) -> None:

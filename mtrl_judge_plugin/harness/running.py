@@ -21,12 +21,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.harness import census
 from mtrl_judge_plugin.harness.door import ADDRESS, Door
+from mtrl_judge_plugin.harness.tallies import MAX_FAILURES
 from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.ledger import LedgerError
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.probe import ProbeError, probe
 
 DESCRIPTION = """\
 Runs a command with mtrl_judge as the judge of its tasks, and says at the end, by task, what was judged:
@@ -42,12 +45,24 @@ lmms-eval find a judge: addresses, model names, API_TYPE=openai, USE_LLM_JUDGE=T
 (yours stay, and go nowhere else). What you have set to something else is overridden and named; --keep NAME leaves it.
 docs/benchmarks.md says for each benchmark whether it works, and what it needs beside variables.
 
-A judgment without a verdict is written down as a 0 by most tasks. The summary counts it as unscored (failed: there was
-no reply; unreadable: the reply held no verdict) and says that these scores are not to be read. --strict (or strict=true
-in --args) ends the command at the first one, with exit status 3; but not where the client gave up or the queue was full
-(429), as clients try these again by themselves: what has no verdict at the end makes it 3 nevertheless, and so does a
-judge that was never asked. Otherwise the exit status is the command's own; 2 if it was not run, 126 if it cannot be,
-127 if there is none.
+Before the command starts, the judge must answer one probe question (text and a small image). A judge that is dead or
+cannot be read stops the run there, with exit status 2.
+
+Most tasks write a 0 for a judgment without a verdict. The summary counts it as unscored (failed: there was no reply;
+unreadable: the reply held no verdict) and names the tasks whose scores must not be read; lmms-eval's results file holds
+the same counts, under "mtrl_judge". Metrics of a task whose judgments all failed are NaN there and in the table.
+
+The first judgment without a verdict prints a line. After 20 in a row (--max-failures) the command is ended. --strict (or
+strict=true in --args) ends it at the first one. Requests that a client sends again by itself do not count: those it
+gave up on, and those that met a full queue (429).
+
+exit status
+  the command's own   judgments have their verdicts, or some are missing and --strict is not set
+  2                   the command was not run
+  3                   the run was stopped; all judgments of a task failed; a task whose scoring always asks a judge never
+                      did (replies from the ledger count); with --strict also: any judgment has no verdict at the end,
+                      or the judge was never called
+  126, 127            the command cannot be run, or was not found
 
 Limits. Tasks are told apart by lmms-eval with this plugin in its environment; the judgments of other programs are one
 row. Sums hold what was answered: a question that was asked again until it had its
@@ -55,7 +70,7 @@ verdict counts once, and tokens of failed ones do not count. With --url, `forced
 tokens is taken as cached. A model under test that goes by OPENAI_API_BASE or OPENAI_BASE_URL would ask the judge: that
 ends the run; give it base_url=... in --model_args.
 """
-_NOT_RUN, _STRICT, _CANNOT_RUN, _NOT_FOUND = 2, 3, 126, 127
+_NOT_RUN, _UNSCORED, _CANNOT_RUN, _NOT_FOUND = 2, 3, 126, 127
 #: Seconds that a command has to end after a signal.
 _GRACE = 10.0
 #: Requests and bytes that the command's own judge takes: more than `serve` does, as it has no other clients.
@@ -71,9 +86,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE,...",
         help="the judge, in the words of --model_args. Default: $MTRL_JUDGE_ARGS, else the embedded judge",
     )
-    add("--url", help="use the mtrl-judge server at this address; its key: $MTRL_JUDGE_API_KEY")
-    add("--port", type=int, default=0, help="port on 127.0.0.1 that the command's tasks ask. Default: a free one")
+    add("--url", type=flags.text, help="use the mtrl-judge server at this address; its key: $MTRL_JUDGE_API_KEY")
+    add("--port", type=flags.port, default=0, help="port on 127.0.0.1 for the command's tasks. Default: a free one")
     add("--strict", action="store_true", help="end at the first judgment without a verdict, with exit status 3")
+    add(
+        "--max-failures",
+        type=flags.count_or_zero,
+        metavar="N",
+        help=f"end after N failed judgments in a row; 0 = never. Default: max_failures in --args, or {MAX_FAILURES}",
+    )
     add("--keep", action="append", default=[], metavar="NAME", help="leave this variable as it is (again for more)")
     add("argv", nargs=argparse.REMAINDER, metavar="-- command", help="the command and its arguments")
 
@@ -96,15 +117,18 @@ def run(args: argparse.Namespace) -> int:
             if args.url:
                 from mtrl_judge_plugin.harness.relay import relay_to
 
-                (room, about), strict = relay_to(args.url), args.strict
+                room, about = relay_to(args.url)
+                strict, most = args.strict, MAX_FAILURES
             else:
-                room, about, strict = _own(args.args, args.strict)
+                room, about, strict, most = _own(args.args)
+                strict = strict or args.strict
         except ImportError as error:
             return _refuse(f"{error.name} is missing; {how_to_install('serve')}")
-        except (EngineError, LedgerError, ValueError) as error:
+        except (EngineError, LedgerError, ProbeError, ValueError) as error:
             return _refuse(str(error))
+        most = most if args.max_failures is None else args.max_failures
         stops = _Stops()
-        door = Door(room, stops.stop, lambda: stops.begun, strict=strict)
+        door = Door(room, _tell, stops.stop, lambda: stops.begun, strict=strict, max_failures=most)
         base = f"http://127.0.0.1:{listener.getsockname()[1]}/{door.token}"
         found = environment(base, os.environ)
         variables = {name: value for name, value in found.items() if name not in args.keep}
@@ -125,8 +149,16 @@ def run(args: argparse.Namespace) -> int:
         _say(f"mtrl-judge run: stopped: {stops.reason}")
     if door.misled:
         return _NOT_RUN
-    unscored = not door.tallies or any(tally.failures for tally in door.tallies.values())
-    return _STRICT if strict and unscored else status
+    return _status(door, status, strict=strict, stopped=bool(stops.reason))
+
+
+def _status(door: Door, status: int, *, strict: bool, stopped: bool) -> int:
+    """The exit status of a run whose command ended with a status of its own."""
+    counts = [tally.counts for tally in door.tallies.tasks.values() if tally.asked]
+    failed = stopped or any(count.all_failed for count in counts) or (door.silent and status == 0)
+    if strict:
+        failed = failed or not counts or any(count.unscored for count in counts)
+    return _UNSCORED if failed else status
 
 
 def _unknown(names: Sequence[str]) -> str | None:
@@ -172,16 +204,23 @@ def environment(base: str, present: Mapping[str, str]) -> dict[str, str]:
     return {**found, **here, ADDRESS: base}
 
 
-def _own(arguments: str, strict: bool) -> tuple[Any, str, bool]:
-    """(the server's application around a judge of our own, its name, whether it or the command is to be strict)."""
+def _own(arguments: str) -> tuple[Any, str, bool, int]:
+    """(the server's application around a judge of our own, its name, `strict` and `max_failures` of its arguments).
+
+    Raises:
+        EngineError, LedgerError, ValueError: it cannot be built.
+        ProbeError: it does not answer.
+    """
     from mtrl_judge_plugin.server.app import create_app
     from mtrl_judge_plugin.server.settings import Settings
 
     judge = load_judge(arguments)
-    strict = strict or judge.strict  # which the application sets aside
+    strict, most = judge.strict, MAX_FAILURES if judge.max_failures is None else judge.max_failures
     where = f"; ledger: {judge.ledger.path}" if judge.ledger else ""
+    # The application sets both aside: they are for the run.
     app = create_app(judge, Settings(local=True, queue=_QUEUE, max_body=_MAX_BODY))
-    return app, f"{judge.name}{where}", strict
+    probe(judge)
+    return app, f"{judge.name}{where}", strict, most
 
 
 class _Stops:
@@ -250,6 +289,10 @@ def _serving(app: Any, listener: socket.socket) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join(_GRACE)
+
+
+def _tell(text: str) -> None:
+    _say(f"mtrl-judge run: {text}")
 
 
 def _say(text: str) -> None:

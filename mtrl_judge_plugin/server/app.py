@@ -40,14 +40,15 @@ def create_app(judge: Judge, settings: Settings | None = None) -> FastAPI:
     """The application around one judge. It ends with the judge's batcher closed.
 
     Args:
-        judge: what answers. `strict` means nothing here: a judgment without a verdict fails its own request.
+        judge: what answers. `strict` and `max_failures` mean nothing here: a judgment without a verdict fails its own
+            request.
         settings: limits and permissions.
 
     Raises:
         ValueError: `votes` or `verdict=direct`.
     """
     check_judge(judge)
-    judge.strict = False
+    judge.strict, judge.max_failures = False, None
     desk = Desk(judge, settings or Settings())
 
     @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from mtrl_judge_plugin import answering, chat, shapes
@@ -125,6 +126,10 @@ class Desk:
             for answer in answers:
                 self.metrics.judged(answer)
                 self.judge.count(unreadable=answer.unreadable)
+                if answer.error is not None:
+                    self.judge.note(answer.error)
+                if answer.unreadable:
+                    await self.off_loop(partial(self.judge.mark_unreadable, answer.replies, answer.error or ""))
             failed = next((answer for answer in answers if answer.error is not None), None)
             if failed is None:
                 return answers

@@ -1,0 +1,89 @@
+"""How an lmms-eval command ends. The host exits with 0 after any error: a run that failed must say so by its status.
+
+Only SystemExit gets through the host's own handlers; for everything else the status is set when the program exits, and
+only if the program is lmms-eval's own command. A program that uses lmms-eval as a library keeps its own status.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import multiprocessing.util
+import os
+import sys
+import weakref
+from pathlib import Path
+from typing import Any
+
+#: Exit statuses: an error of the host, a run that could not begin, judgments or data are missing.
+ERROR, NOT_RUN, UNSCORED = 1, 2, 3
+
+
+class JudgeStoppedError(SystemExit):
+    """The run must end here: the judge cannot be used, or judgments failed.
+
+    A SystemExit, since the host and its tasks catch every Exception and go on, or write a 0.
+
+    Attributes:
+        reason: in words.
+    """
+
+    def __init__(self, reason: str, status: int = UNSCORED) -> None:
+        super().__init__(status)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Ending:
+    """The exit status of this process, and the lines that explain it."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.lines: list[str] = []
+        self._process = os.getpid()
+
+    def fail(self, reason: str, status: int = UNSCORED) -> None:
+        """Let the command end with a status; the first one counts, each reason is printed once."""
+        self.status = self.status or status
+        if reason not in self.lines:
+            self.lines.append(reason)
+
+    def stop(self, reason: str, status: int = UNSCORED) -> JudgeStoppedError:
+        """The error to raise where the run must end."""
+        if reason not in self.lines:
+            say(reason)
+        self.fail(reason, status)
+        return JudgeStoppedError(reason, status)
+
+    def at_exit(self) -> None:
+        """Print the last lines; replace the exit status where the program is the host's own command."""
+        if os.getpid() != self._process or not self.status or not is_command():
+            return
+        for line in self.lines:
+            say(line)
+        say(f"exit status {self.status}")
+        # What the interpreter does after this handler. Private names, as there is no public way to call them.
+        finalize: Any = weakref.finalize
+        finalize._exitfunc()
+        multiprocessing.util._exit_function()  # type: ignore[attr-defined]
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.status)
+
+
+def say(text: str) -> None:
+    """Print a line of ours to stderr."""
+    print(f"mtrl_judge: {text}", file=sys.stderr, flush=True)
+
+
+def is_command() -> bool:
+    """Whether this program is lmms-eval's command, and no other program that uses it."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return Path(sys.argv[0]).stem == "lmms-eval" or (spec is not None and spec.name == "lmms_eval.__main__")
+
+
+ENDING = Ending()
+atexit.register(lambda: ENDING.at_exit())

@@ -1,0 +1,370 @@
+"""Our hooks in lmms-eval's evaluator: checks before a run, the task that is scored now, what the results say after it.
+
+Before: tasks that this judge cannot run are named, and the judge behind `API_TYPE=mtrl_judge` answers a probe question.
+During: the provider, or the gateway of `mtrl-judge run`, is told which task is scored, so that judgments count by task.
+After: the results hold how many judgments each task asked for and how many failed. Metrics of a task without a single
+verdict, or without data, are NaN, with the reason in the table.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import math
+import os
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from types import ModuleType
+from typing import Any
+
+from mtrl_judge_plugin.harness.always_asks import always_asks
+from mtrl_judge_plugin.harness.door import ADDRESS
+from mtrl_judge_plugin.harness.ending import ENDING, ERROR, NOT_RUN, say
+from mtrl_judge_plugin.harness.tallies import Counts, Tallies, Tally
+
+#: `--model` and `API_TYPE` of this plugin.
+NAME = "mtrl_judge"
+#: What a chat model of lmms-eval can run; it asserts on anything else.
+_RUNNABLE = ("generate_until", "generate_until_agentic")
+#: Key of our part of lmms-eval's results.
+RESULTS = "mtrl_judge"
+_LONGEST_REASON = 200
+
+
+class Evaluation:
+    """What the current evaluation knows of its judgments; one at a time in a process.
+
+    Attributes:
+        number: counts the evaluations of this process.
+        task: that is scored now, or None.
+        tallies: "judge" (of others' tasks) or "model" (the model under test), and the tallies of a judge in that role.
+        no_verdict: task -> why all its metrics are NaN.
+        missing: those of them that have no data.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.task: str | None = None
+        self.tallies: list[tuple[str, Tallies]] = []
+        self.no_verdict: dict[str, str] = {}
+        self.missing: set[str] = set()
+
+    def begin(self) -> None:
+        """Forget the evaluation before."""
+        self.number += 1
+        self.tallies.clear()
+        self.no_verdict.clear()
+        self.missing.clear()
+
+    def add(self, role: str, tallies: Tallies) -> Tallies:
+        """Let tallies count for this evaluation; returns them."""
+        self.tallies.append((role, tallies))
+        return tallies
+
+    def by_task(self) -> dict[str, dict[str, Tally]]:
+        """Role -> task -> what became of its questions."""
+        found: dict[str, dict[str, Tally]] = {}
+        for role, tallies in self.tallies:
+            for task, tally in tallies.tasks.items():
+                found.setdefault(role, {}).setdefault(task, Tally()).add(tally)
+        return found
+
+
+EVALUATION = Evaluation()
+
+
+def extend(evaluator: ModuleType) -> None:
+    """Put our hooks into lmms-eval's evaluator; does nothing the second time."""
+    if hasattr(evaluator.simple_evaluate, "with_mtrl_judge"):
+        return
+    from lmms_eval.evaluator_utils import TaskOutput
+
+    gateway = _Gateway.of_environment()
+    wrapped: Any = evaluator
+    wrapped.simple_evaluate = _simple_evaluate(evaluator.simple_evaluate, gateway)
+    wrapped.evaluate = _evaluate(evaluator.evaluate, gateway)
+    wrapped.set_task_context = _set_task_context(evaluator.set_task_context, gateway)
+    wrapped.consolidate_results = _consolidate_results(evaluator.consolidate_results, gateway)
+    TaskOutput.calculate_aggregate_metric = _aggregate(TaskOutput.calculate_aggregate_metric, gateway)
+
+
+def unsupported(tasks: Iterable[Any], manager: Any) -> dict[str, str]:
+    """Task -> its output type, of those among some tasks, groups and tags that a chat model cannot run.
+
+    Args:
+        tasks: as lmms-eval's `simple_evaluate` takes them; task objects are left out.
+        manager: its TaskManager.
+    """
+    return {
+        task: kind
+        for task, config in _configs(tasks, manager)
+        if (kind := str(config.get("output_type", _RUNNABLE[0]))) not in _RUNNABLE
+    }
+
+
+def _configs(tasks: Iterable[Any], manager: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(name, configuration) of each task, with groups and tags opened; nothing that a YAML names is imported."""
+    from lmms_eval.utils import load_yaml_config
+
+    for task in tasks:
+        name = task.get("task") if isinstance(task, dict) else task
+        if isinstance(name, list):
+            yield from _configs(name, manager)
+        elif isinstance(name, str):
+            entry = manager.task_index.get(name, {})
+            path = entry.get("yaml_path", -1)
+            config = load_yaml_config(path, mode="simple") if path != -1 else {}
+            inner = config.get("task") if path != -1 else entry.get("task")
+            if isinstance(inner, list):
+                yield from _configs(inner, manager)
+            elif config or isinstance(task, dict):
+                yield name, {**config, **(task if isinstance(task, dict) else {})}
+
+
+def _simple_evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
+        model = args[0] if args else kwargs.get("model")
+        EVALUATION.begin()
+        try:
+            if model == NAME:
+                _refuse_unsupported(kwargs.get("tasks") or (), kwargs.get("task_manager"))
+            if os.environ.get("API_TYPE") == NAME:
+                _probe_judge(kwargs.get("tasks") or (), kwargs.get("task_manager"))
+            results = original(*args, **kwargs)
+        except Exception as error:  # the host prints it, goes on, and exits with 0
+            if model == NAME or gateway or os.environ.get("API_TYPE") == NAME:
+                ENDING.fail(f"the evaluation failed: {type(error).__name__}: {str(error)[:500]}", ERROR)
+            raise
+        if results is not None:
+            _annotate(results, gateway)
+        return results
+
+    simple_evaluate.with_mtrl_judge = True  # type: ignore[attr-defined]
+    return simple_evaluate
+
+
+def _refuse_unsupported(tasks: Iterable[Any], manager: Any) -> None:
+    if manager is None:
+        manager = importlib.import_module("lmms_eval.tasks").TaskManager()
+    if found := unsupported(tasks, manager):
+        named = ", ".join(f"{task} ({kind})" for task, kind in found.items())
+        raise ENDING.stop(
+            f"--model mtrl_judge runs tasks that generate text in one turn, not these: {named}. "
+            "Leave them out of --tasks, or run them with another --model",
+            NOT_RUN,
+        )
+
+
+def _probe_judge(tasks: Iterable[Any], manager: Any) -> None:
+    """Build the judge and let it answer a question, unless none of the tasks is known to need one."""
+    from mtrl_judge_plugin.harness.backend import backend_of
+
+    if manager is not None and not _may_ask(tasks, manager):
+        return
+    backend_of(os.environ.get("MTRL_JUDGE_ARGS", ""))
+
+
+def _may_ask(tasks: Iterable[Any], manager: Any) -> bool:
+    """Whether any of the tasks may ask a judge: it is not lmms-eval's own, or lies in a folder that calls one."""
+    from mtrl_judge_plugin.harness import census
+
+    root, folders = census.tasks_folder().resolve(), {caller.folder for caller in census.callers()}
+    from mtrl_judge_plugin.task_configs import FOLDER
+
+    for name, _ in _configs(tasks, manager):
+        path = os.path.realpath(str(manager.task_index.get(name, {}).get("yaml_path", "")))
+        if path.startswith(os.path.realpath(FOLDER) + os.sep):
+            continue  # judging benchmarks of ours ask no judge
+        if not path.startswith(f"{root}{os.sep}") or os.path.relpath(path, root).split(os.sep)[0] in folders:
+            return True
+    return False
+
+
+def _evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def evaluate(*args: Any, **kwargs: Any) -> Any:
+        from lmms_eval.evaluator_utils import get_task_list
+
+        outputs = get_task_list(kwargs["task_dict"] if "task_dict" in kwargs else args[1])
+        missing = {output.task_name: reason for output in outputs if (reason := _missing(output.task))}
+        if missing and len(missing) == len(outputs):
+            raise ENDING.stop("; ".join(f"{task}: {reason}" for task, reason in missing.items()), NOT_RUN)
+        if gateway:
+            gateway.expect([output.task_name for output in outputs if always_asks(_scoring(output.task))])
+        return original(*args, **kwargs)
+
+    return evaluate
+
+
+def _scoring(task: Any) -> Iterator[Callable[..., Any]]:
+    """The functions that score a task."""
+    config = getattr(task, "config", None)
+    if callable(function := getattr(config, "process_results", None)):
+        yield function
+    yield from filter(callable, task.aggregation().values())
+
+
+def _missing(task: Any) -> str | None:
+    reason: str | None = getattr(task, "missing", None)
+    return reason
+
+
+def _set_task_context(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def set_task_context(task_name: str | None) -> None:
+        if task_name is None and EVALUATION.task is not None:
+            _gather(EVALUATION.task)
+        _now(task_name, gateway)
+        original(task_name)
+
+    return set_task_context
+
+
+def _aggregate(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def calculate_aggregate_metric(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _now(self.task_name, gateway)  # some tasks judge here
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            EVALUATION.task = None
+
+    return calculate_aggregate_metric
+
+
+def _now(task: str | None, gateway: _Gateway | None) -> None:
+    EVALUATION.task = task
+    if task and gateway:
+        gateway.tell(task)
+
+
+def _gather(task: str) -> None:
+    """Bring what the other processes of this evaluation have counted for a task to the first one."""
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+        return
+    mine = {role: _portable(tasks[task]) for role, tasks in EVALUATION.by_task().items() if task in tasks}
+    everyone: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(everyone, mine)
+    if distributed.get_rank() == 0:
+        for other in everyone[1:]:
+            for role, tally in other.items():
+                EVALUATION.add(role, Tallies(say, say)).of(task).add(tally)
+
+
+def _portable(tally: Tally) -> Tally:
+    """Without what only this process can tell apart."""
+    failures = {(os.getpid(), number): failure for number, failure in enumerate(tally.failures.values())}
+    return Tally(tally.answered, tally.cached, tally.forced, tally.tokens, dict(failures), tally.seconds)
+
+
+def _consolidate_results(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def consolidate_results(eval_tasks: list[Any]) -> Any:
+        counted = _counted(gateway)
+        for output in eval_tasks:
+            reason = _missing(output.task)
+            if reason:
+                EVALUATION.missing.add(output.task_name)
+                for name in output.task.aggregation():
+                    output.sample_metrics[name, "none"] = []
+                output.sample_len = 1  # of groups' weights; the mean is NaN whatever it is
+            for tasks in counted.values():
+                counts = tasks.get(output.task_name)
+                if counts and counts.all_failed:
+                    reason = f"all {counts.asked} judgments failed, for example: {counts.example}"
+            if reason:
+                EVALUATION.no_verdict[output.task_name] = reason
+                _erase(output)
+        return original(eval_tasks)
+
+    return consolidate_results
+
+
+def _erase(output: Any) -> None:
+    """Make every metric of a task NaN."""
+    for metric, filter_key in list(output.sample_metrics):
+        output.agg_metrics[f"{metric},{filter_key}"] = math.nan
+    for key in output.agg_metrics:
+        output.agg_metrics[key] = "N/A" if "_stderr" in key else math.nan
+    for metric, filter_key in list(output.sample_metrics):
+        output.agg_metrics.setdefault(f"{metric}_stderr,{filter_key}", "N/A")
+
+
+def _counted(gateway: _Gateway | None) -> dict[str, dict[str, Counts]]:
+    """Role -> task -> counts, of this evaluation."""
+    counted = {
+        role: {task: tally.counts for task, tally in tasks.items()} for role, tasks in EVALUATION.by_task().items()
+    }
+    return {**counted, "judge": gateway.counts()} if gateway else counted
+
+
+def _annotate(results: dict[str, Any], gateway: _Gateway | None) -> None:
+    """Write what was judged into the host's results, and what must not be read into the names that its table shows."""
+    counted = _counted(gateway)
+    notes: dict[str, str] = {}
+    for tasks in counted.values():
+        for task, counts in tasks.items():
+            if counts.unscored:
+                notes[task] = f"{counts.unscored} OF {counts.asked} JUDGMENTS WITHOUT A VERDICT"
+    for task, reason in EVALUATION.no_verdict.items():
+        notes[task] = f"NOT SCORED: {reason[:_LONGEST_REASON]}"
+        ENDING.fail(f"{task} is not scored: {reason}")
+    for task in EVALUATION.missing:
+        results["n-samples"][task] = {"original": 0, "effective": 0}
+    for task, note in notes.items():
+        if row := results["results"].get(task):
+            row["alias"] = f"{row.get('alias', task)} ({note})"
+    if any(counted.values()) or EVALUATION.no_verdict:
+        results[RESULTS] = {
+            **{role: {task: asdict(counts) for task, counts in tasks.items()} for role, tasks in counted.items()},
+            "not_scored": dict(EVALUATION.no_verdict),
+        }
+
+
+class _Gateway:
+    """The gateway of `mtrl-judge run`, as a command of it sees it.
+
+    The addresses in the environment become this process's own, for they say who asks. Tasks read them later: the
+    evaluator is complete before any of them is imported.
+    """
+
+    def __init__(self, base: str) -> None:
+        own = f"{base}/as/{os.getpid()}"
+        os.environ.update({name: value.replace(base, own) for name, value in os.environ.items() if base in value})
+        self._base = own
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @staticmethod
+    def of_environment() -> _Gateway | None:
+        """The gateway that the environment names, if any."""
+        base = os.environ.get(ADDRESS)
+        return _Gateway(base) if base else None
+
+    def tell(self, task: str) -> None:
+        """From now on, questions of this process are of a task."""
+        self._send("task", {"task": task})
+
+    def expect(self, tasks: list[str]) -> None:
+        """These tasks are certain to ask."""
+        self._send("expect", {"tasks": tasks})
+
+    def counts(self) -> dict[str, Counts]:
+        """What became of this evaluation's questions, by task."""
+        return {task: Counts(**counts) for task, counts in self._send("counts", {}).items()}
+
+    def _name(self) -> str:
+        """The same in all processes of one evaluation, and no other evaluation's: a launcher is their parent."""
+        shared = os.getppid() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else os.getpid()
+        return f"{shared}.{EVALUATION.number}"
+
+    def _send(self, what: str, about: Mapping[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"evaluation": self._name(), **about}).encode()
+        request = urllib.request.Request(f"{self._base}/{what}", body, method="PUT")
+        with self._opener.open(request, timeout=60) as response:
+            answer: dict[str, Any] = json.loads(response.read() or b"{}")
+            return answer
