@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
-from mtrl_judge_plugin.metrics.files import read
+from mtrl_judge_plugin.comparison import HINT
+from mtrl_judge_plugin.loading import check_arguments
+from mtrl_judge_plugin.metrics.files import AGAIN, read
 
 DESCRIPTION = """\
 The table of arXiv 2603.11665 (macro-F1), its five arms beside judges of yours on the same tasks.
@@ -53,13 +56,17 @@ FIGURES: dict[str, tuple[float, ...]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the table."""
-    parser.add_argument("results", nargs="*", metavar="[NAME=]RESULTS", help="folders of lmms-eval's --output_path")
-    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help=f"where the data sets are (else {DATA_ROOT})")
-    parser.add_argument("--args", default="", metavar="ARGS", help="the judge, in the words of --model_args")
-    parser.add_argument(
-        "--limit", type=int, metavar="N", help="only the first N judgments of each task; both orders of a pair are two"
+    add = parser.add_argument
+    add("results", nargs="*", type=flags.text, metavar="[NAME=]RESULTS", help="folders of lmms-eval's --output_path")
+    add("--data-root", type=flags.path, metavar="FOLDER", help=f"where the data sets are (else {DATA_ROOT})")
+    add("--args", default="", metavar="ARGS", help="the judge, in the words of --model_args")
+    add(
+        "--limit",
+        type=flags.count,
+        metavar="N",
+        help="only the first N judgments of each task; both orders of a pair are two",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep lmms-eval's results here")
+    add("--out", type=flags.path, metavar="FOLDER", help="keep lmms-eval's results here")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,8 +79,15 @@ def run(args: argparse.Namespace) -> int:
                 name, equals, folder = (given, "", given) if Path(given).is_dir() else given.partition("=")
                 if name in rows:
                     raise ValueError(f"two results are called {name!r}; give each a name of its own: NAME=RESULTS")
+                if equals and not folder:
+                    raise ValueError(f"{given}: names no folder; give NAME=RESULTS")
                 rows[name] = _of_the_table(Path(folder if equals else name))
         else:
+            check_arguments(args.args)
+            if args.data_root:
+                flags.check_input("--data-root", args.data_root)
+            if args.out:
+                flags.check_output("--out", args.out)
             with tempfile.TemporaryDirectory() as scratch:
                 folder = args.out or Path(scratch)
                 status = _judge(args, folder)
@@ -102,7 +116,8 @@ def table(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         lines.append([name, *(_cell(tasks.get(task)) for task in COLUMNS)])
         known = [(column, tasks[task]["metrics"]["macro_f1"]) for task, column in COLUMNS.items() if task in tasks]
         notes.append(
-            f"{name}: " + ", ".join(f"{column} n={row['n']} coverage {row['coverage']:.3f}" for column, row in known)
+            f"{name}: "
+            + ", ".join(f"{column} n={row['n']} coverage {row['coverage'] or 0:.3f}" for column, row in known)
         )
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return "\n".join(
@@ -117,9 +132,15 @@ def table(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
 
 
 def _of_the_table(folder: Path) -> dict[str, dict[str, Any]]:
+    flags.check_input("RESULTS", folder, HINT)
     found = read(folder)
     if not found.keys() & COLUMNS.keys():
         raise ValueError(f"{folder}: no task of the table ({', '.join(COLUMNS)}); it holds {', '.join(found)}")
+    for task in found.keys() & COLUMNS.keys():
+        macro_f1 = found[task]["metrics"].get("macro_f1", {})
+        for name in ("value", "low", "high", "coverage", "n"):
+            if not isinstance(macro_f1.get(name, ""), (int, float, type(None))):
+                raise ValueError(f"{found[task]['file']}: metrics.macro_f1.{name} is missing or no number; {AGAIN}")
     return found
 
 
@@ -130,8 +151,10 @@ def _cell(analysis: Mapping[str, Any] | None) -> str:
     if found["value"] is None:
         return "unscored"
     # One group alone has no interval.
-    interval = "" if found["low"] is None else f" [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
-    coverage = "" if found["coverage"] == 1 else f" (coverage {found['coverage']:.3f})"
+    interval = (
+        "" if None in (found["low"], found["high"]) else f" [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+    )
+    coverage = "" if found["coverage"] == 1 else f" (coverage {found['coverage'] or 0:.3f})"
     return f"{100 * found['value']:.2f}{interval}{coverage}"
 
 

@@ -29,10 +29,11 @@ class Interval(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """How much higher the first judge is, and the two-sided p-value of no difference."""
+    """How much higher the first judge is, the two-sided p-value of no difference, and the least that it could be."""
 
     difference: Interval
     p_value: float
+    least_p_value: float
 
 
 class McNemar(NamedTuple):
@@ -99,9 +100,10 @@ def paired_bootstrap(
     difference = _interval(float(first(whole)[0] - second(whole)[0]), found, level)
     defined = _defined(found)
     if not len(defined):
-        return Comparison(difference, math.nan)
+        return Comparison(difference, math.nan, math.nan)
     fewer = min((defined <= 0).sum(), (defined >= 0).sum())
-    return Comparison(difference, min(1.0, 2 * float(fewer + 1) / (len(defined) + 1)))
+    least = 2 / (len(defined) + 1)
+    return Comparison(difference, min(1.0, least * float(fewer + 1)), min(1.0, least))
 
 
 def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
