@@ -1,8 +1,8 @@
 """Claims: who is asking which question right now. Two runs on one ledger, or two threads, ask each question once.
 
-A caller claims the questions that it is about to ask, asks all that it got, and gives the claims back. Only then,
-holding nothing, does it wait for the questions that others are asking, until each is in the ledger, or free because the
-other one failed or died. No caller ever waits with a claim in its hands, so callers cannot wait for each other in a
+A caller claims the questions that it asks next, asks all that it got, gives the claims back, and goes on to the next
+ones. When others are asking all that is left, it waits, holding nothing, until each is in the ledger, or free because
+the other one failed or died. No caller ever waits with a claim in its hands, so callers cannot wait for each other in a
 circle; and each asks a question at most once, so the waiting ends.
 
 The claims of a process that no longer runs on this machine are free at once. Others count as dead when their heartbeat
@@ -60,28 +60,35 @@ class Claims:
     ) -> None:
         self.release()
 
-    def take(self, keys: Iterable[str]) -> set[str]:
-        """Claim those of the keys that nobody else is asking; returns what it got."""
+    def take(self, keys: Iterable[str], most: int) -> list[str]:
+        """Claim the first of the keys that nobody else is asking; returns what it got.
+
+        Args:
+            keys: what the caller has to ask.
+            most: how many to claim, at most.
+        """
         wanted = list(keys)
         if self._ledger is None:
-            return set(wanted)
+            return wanted[:most]
+        self._held = set(wanted)  # until it is known which: whatever interrupts this, none of ours is left behind
+        _heart.add(self.owner, self._ledger)
         try:
-            if self._seen and len(self._taken(self._ledger.connection(), wanted)) == len(wanted):
-                return set()  # others are still at it: looking disturbs nobody, a write transaction does
-            with self._ledger.transaction() as connection:
-                taken = self._taken(connection, wanted)
-                mine = [key for key in wanted if key not in taken]
-                claim = (self.owner, _host(), os.getpid(), time.time())
-                connection.executemany(
-                    "INSERT OR REPLACE INTO claims (key, owner, host, pid, beat) VALUES (?, ?, ?, ?, ?)",
-                    [(key, *claim) for key in mine],
-                )
+            # Looking disturbs nobody, a write transaction does.
+            if self._seen and not self._free(self._ledger.connection(), wanted, 1):
+                mine = []
+            else:
+                with self._ledger.transaction() as connection:
+                    mine = self._free(connection, wanted, most)
+                    claim = (self.owner, _host(), os.getpid(), time.time())
+                    connection.executemany(
+                        "INSERT OR REPLACE INTO claims (key, owner, host, pid, beat) VALUES (?, ?, ?, ?, ?)",
+                        [(key, *claim) for key in mine],
+                    )
         except sqlite3.Error:
-            return set(wanted)  # the judge warns when it cannot write the verdicts
+            self._held = set()
+            return wanted[:most]  # the judge warns when it cannot write the verdicts
         self._held = set(mine)
-        if mine:
-            _heart.add(self.owner, self._ledger)
-        return set(mine)
+        return mine
 
     def put(self, entry: Entry) -> None:
         """Write a judgment and give back its claim, in one transaction.
@@ -95,8 +102,8 @@ class Claims:
 
     def release(self) -> None:
         """Give back all claims."""
-        held, self._held = self._held, set()
         _heart.remove(self.owner)
+        held, self._held = self._held, set()
         if held and self._ledger is not None:
             with contextlib.suppress(sqlite3.Error), self._ledger.transaction() as connection:
                 connection.executemany(RELEASE_CLAIM, [(key, self.owner) for key in held])
@@ -106,20 +113,26 @@ class Claims:
         time.sleep(self._pause)
         self._pause = min(self._pause * _GROWTH, _LONGEST_PAUSE)
 
-    def _taken(self, connection: sqlite3.Connection, keys: list[str]) -> set[str]:
-        """Those of the keys that a living other is asking."""
+    def _free(self, connection: sqlite3.Connection, keys: Iterable[str], most: int) -> list[str]:
+        """The first of the keys that no living other is asking."""
         living: dict[str, bool] = {}
-        taken = set()
+        free: list[str] = []
         for chunk in chunks(keys):
             query = f"SELECT key, owner, host, pid, beat FROM claims WHERE key IN ({', '.join('?' * len(chunk))})"
+            taken = set()
             for key, owner, host, pid, beat in connection.execute(query, chunk):
                 if owner not in living:
                     living[owner] = self._lives(owner, host, pid, beat)
                 if living[owner]:
                     taken.add(key)
-        return taken
+            free += [key for key in chunk if key not in taken]
+            if len(free) >= most:
+                break
+        return free[:most]
 
-    def _lives(self, owner: str, host: str, pid: int, beat: float) -> bool:
+    def _lives(self, owner: str, host: str, pid: object, beat: float) -> bool:
+        if host == _host() and pid == os.getpid():
+            return _heart.beats_for(owner)  # no claim that could not be given back outlives its caller
         if host == _host() and not _runs(pid):
             return False
         now = time.monotonic()
@@ -151,6 +164,9 @@ class _Heart:
     def remove(self, owner: str) -> None:
         with self._lock:
             self._owners.pop(owner, None)
+
+    def beats_for(self, owner: str) -> bool:
+        return owner in self._owners
 
     def _run(self) -> None:
         while True:
@@ -187,10 +203,10 @@ def _host() -> str:
     return " ".join(parts)
 
 
-def _runs(pid: int) -> bool:
+def _runs(pid: object) -> bool:
     """Whether a process of this machine runs; True where that cannot be told."""
-    if pid == os.getpid():
-        return True
+    if not isinstance(pid, int) or pid < 1:
+        return False
     if os.name != "posix":
         return True  # signal 0 is Ctrl-C there
     try:

@@ -137,7 +137,8 @@ class Ledger:
                     f"SELECT {', '.join(_COLUMNS)} FROM judgments WHERE error IS NULL AND unreadable IS NULL "
                     f"AND key IN ({', '.join('?' * len(chunk))})"
                 )
-                found |= {row[0]: self._entry(row) for row in self.connection().execute(query, chunk)}
+                rows = self.connection().execute(query, chunk).fetchall()  # a cursor left half-way would hold a lock
+                found |= {row[0]: self._entry(row) for row in rows}
         except sqlite3.Error as error:
             raise LedgerError(f"ledger={self.path}: cannot read: {error}; {_WAY_OUT}") from error
         return found

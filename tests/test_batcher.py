@@ -218,6 +218,8 @@ def test_a_question_that_fails_fails_alone(side_by_side, error):
 def test_closing_answers_what_was_asked_side_by_side(side_by_side):
     batcher, engine = side_by_side(2)
     questions = [ask(batcher, f"held {number}") for number in range(6)]
+    assert begun(engine, "held 0")
+    assert begun(engine, "held 1")
     closing = threading.Thread(target=batcher.close)
     closing.start()
     assert wait_until(lambda: batcher._closed)
