@@ -2,13 +2,7 @@ import dataclasses
 import io
 import json
 import math
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
-import time
 
 import pytest
 from PIL import Image
@@ -344,47 +338,151 @@ def test_a_name_that_no_file_can_have_fails_its_own_sample_alone():
     assert "cannot be read" in verdicts[0].error
 
 
-KILLED = textwrap.dedent(
-    """
-    import sys, time
-    from mtrl_judge_plugin import Judge, Sample
-    from mtrl_judge_plugin.engines import Completion
-    from mtrl_judge_plugin.ledger import Ledger
+def asked_twice(reply, *, deterministic=False, ledger, first=None, **options):
+    """(verdict of the second judge, engine calls) where two judges, one after the other, get the same question."""
+    engine = Scripted(lambda text: reply)
+    engine.deterministic = deterministic
+    Judge(engine, ledger=ledger, **(options if first is None else first)).judge([sample(1)])
+    return Judge(engine, ledger=ledger, **options).judge([sample(1)])[0], len(engine.asked)
 
-    class Slow:
-        identity = {"engine": "slow", "model": "slow"}
-        def generate(self, conversations, sampling):
-            for number in range(len(conversations)):
-                time.sleep(0.02)
-                yield number, Completion("<think></think><answer>yes</answer>")
-        def truncate(self, text, tokens):
-            return text
 
-    common = {"task": "t", "form": "pointwise", "choices": ("yes", "no")}
-    samples = [Sample(id=str(n), question=f"Is it {n}?", **common) for n in range(200)]
-    verdicts = Judge(Slow(), ledger=Ledger(sys.argv[1])).judge(samples)
-    print(sum(verdict.answer == "yes" for verdict in verdicts))
-    """
+NOTHING = ["", "  ", "<think>hm</think>", "<think>hm", "<think>hm</think><answer> </answer>"]
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("reply", NOTHING)
+@pytest.mark.parametrize("lenient", [True, False])
+def test_a_reply_that_says_nothing_is_never_served_again(tmp_path, reply, deterministic, lenient):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    options = {"deterministic": deterministic, "lenient": lenient}
+    verdict, asked = asked_twice(reply, ledger=ledger, **options)
+    assert (verdict.answer, asked) == (None, 2)
+    assert ledger.connection().execute("SELECT count(*), times FROM judgments").fetchone() == (1, 2), "but logged"
+
+
+@pytest.mark.parametrize(
+    ("reply", "deterministic", "options", "first", "answer", "asked"),
+    [
+        ("gibberish", False, {}, None, None, 2),
+        ("gibberish", True, {}, None, None, 1),
+        ("gibberish", False, {"lenient": True}, None, None, 2),
+        ("Answer: yes", False, {"lenient": True}, {}, "yes", 1),
+        ("Answer: yes", False, {}, {"lenient": True}, None, 2),
+        ("Answer: yes", True, {}, {"lenient": True}, None, 1),
+        ("<think>x</think><answer>maybe</answer>", False, {}, None, None, 2),
+        (RIGHT, False, {}, None, "yes", 1),
+    ],
 )
+def test_an_unreadable_reply_is_served_again_only_if_the_engine_would_repeat_it(
+    tmp_path, reply, deterministic, options, first, answer, asked
+):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    verdict, calls = asked_twice(reply, deterministic=deterministic, ledger=ledger, first=first, **options)
+    assert (verdict.answer, calls) == (answer, asked)
 
 
-def test_kill_9_half_way_through_200_judgments_and_none_is_judged_twice(tmp_path):
-    path = tmp_path / "ledger.sqlite"
-    command = [sys.executable, "-c", KILLED, str(path)]
-    Ledger(path)
+def test_a_strict_judge_loses_nothing_that_a_lenient_one_has_read(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    replies = iter(["Answer: yes", "Hm.", Completion(error="timeout"), ""])
+    engine = Scripted(lambda text: next(replies))
+    assert Judge(engine, ledger=ledger, lenient=True).judge([sample(1)])[0].answer == "yes"
+    for _ in range(3):
+        assert Judge(engine, ledger=ledger).judge([sample(1)])[0].answer is None
+    assert Judge(engine, ledger=ledger, lenient=True).judge([sample(1)])[0].answer == "yes"
 
-    def rows():
-        with sqlite3.connect(path) as connection:
-            return connection.execute("SELECT count(*), coalesce(max(times), 0) FROM judgments").fetchone()
 
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while rows()[0] < 100:
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    before = rows()[0]
-    assert 100 <= before < 200
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "200"
-    assert rows() == (200, 1), "200 judgments, each once"
+@pytest.mark.parametrize(("deterministic", "asked"), [(True, 1), (False, 2)])
+def test_tied_probabilities_are_served_again_if_the_engine_would_repeat_them(tmp_path, deterministic, asked):
+    engine = Scripted()
+    engine.deterministic, calls = deterministic, []
+    engine.score = lambda conversations, choices, suffix: calls.append(1) or [(0, Scores({"yes": -1, "no": -1}))]
+    for _ in range(2):
+        judge = Judge(engine, verdict="direct", ledger=Ledger(tmp_path / "ledger.sqlite"))
+        assert judge.judge([sample(1)])[0].probabilities == {"yes": 0.5, "no": 0.5}
+    assert len(calls) == asked
+
+
+def test_votes_without_a_verdict_are_drawn_again(tmp_path):
+    replies = iter([RIGHT, "gibberish", RIGHT, RIGHT])
+    engine = Scripted(lambda text: next(replies))
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for _ in range(2):
+        judge = Judge(engine, votes=3, sampling=Sampling(temperature=1.0), ledger=ledger)
+        assert judge.judge([sample(1)])[0].answer == "yes"
+    assert judge.counts["cached"] == 2
+    assert engine.samplings[-1].seed == engine.samplings[1].seed, "the same draw"
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("text", NOTHING)
+def test_an_empty_answer_to_somebody_elses_prompt_is_never_served_again(tmp_path, text, deterministic):
+    engine = Scripted(lambda _: text)
+    engine.deterministic = deterministic
+    judge = Judge(engine, ledger=Ledger(tmp_path / "ledger.sqlite"))
+    assert [judge.reply([PROMPT])[0].text for _ in range(2)] == ["", ""]
+    assert len(engine.asked) == 2
+
+
+@pytest.mark.parametrize(("deterministic", "asked"), [(True, 1), (False, 2)])
+def test_a_reply_that_its_caller_could_not_read_is_asked_for_anew(tmp_path, deterministic, asked):
+    replies = iter(["It depends.", "7"])
+    engine = Scripted(lambda text: next(replies))
+    engine.deterministic = deterministic
+    judge = Judge(engine, ledger=Ledger(tmp_path / "ledger.sqlite"))
+    first = judge.reply([PROMPT])
+    assert judge.reply([PROMPT])[0].cached, "nobody has complained"
+    judge.mark_unreadable(first, "no number")
+    second = judge.reply([PROMPT])
+    assert (second[0].cached, second[0].key) == (deterministic, first[0].key)
+    judge.mark_unreadable(first, "no number")
+    assert judge.reply([PROMPT])[0].text == ("It depends." if deterministic else "7")
+    assert len(engine.asked) == asked
+
+
+def test_only_what_the_ledger_holds_can_be_marked(tmp_path):
+    missing = [{"role": "user", "content": [{"type": "image", "image": str(tmp_path / "missing.png")}]}]
+    judge = Judge(Scripted(lambda text: Completion(error="timeout")), ledger=Ledger(tmp_path / "ledger.sqlite"))
+    replies = judge.reply([missing, PROMPT])
+    assert [bool(reply.key) for reply in replies] == [False, True]
+    judge.mark_unreadable(replies, "none")
+    assert judge.ledger.connection().execute("SELECT error, unreadable FROM judgments").fetchall() == [
+        ("timeout", None)
+    ]
+    Judge(Scripted()).mark_unreadable(Judge(Scripted()).reply([PROMPT]), "none")
+
+
+def test_an_engine_gets_no_more_questions_at_a_time_than_others_can_wait_for(tmp_path):
+    engine = Scripted()
+    sizes, generate = [], engine.generate
+    engine.generate = lambda conversations, sampling: (
+        sizes.append(len(conversations)) or generate(conversations, sampling)
+    )
+    samples = [sample(number) for number in range(1500)]
+    judge = Judge(engine, votes=2, sampling=Sampling(temperature=1.0), ledger=Ledger(tmp_path / "ledger.sqlite"))
+    assert len(judge.judge(samples)) == 1500
+    assert sizes == [1024, 476, 548, 952]
+    assert len({sampling.seed for sampling in engine.samplings}) == 2
+
+
+def test_verdicts_that_cannot_be_written_are_returned_with_one_warning(tmp_path, caplog):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    judge = Judge(Scripted(), ledger=ledger)
+    judge.judge([sample(0)])
+    ledger.connection().execute("PRAGMA query_only = 1")
+    verdicts = judge.judge([sample(number) for number in range(5)])
+    assert [verdict.answer for verdict in verdicts] == ["yes"] * 5
+    assert f"ledger: {ledger.path} (4 judgments could not be written to it)" in judge.summary()
+    judge.mark_unreadable(judge.reply([PROMPT]), "no number")
+    (warning,) = [record.message for record in caplog.records if "cannot write" in record.message]
+    assert f"ledger={ledger.path}: cannot write: attempt to write a readonly database." in warning
+    assert "make the file writable" in warning
+    ledger.connection().execute("PRAGMA query_only = 0")
+    judge.judge([sample(number) for number in range(5)])
+    assert judge.counts["unwritten"] == 5, "four and the reply"
+
+
+def test_what_no_ledger_can_hold_is_returned_all_the_same(tmp_path):
+    engine = Scripted(lambda text: Completion(RIGHT, prompt_tokens="many", completion_tokens=10**30))
+    judge = Judge(engine, ledger=Ledger(tmp_path / "ledger.sqlite"))
+    assert [verdict.answer for verdict in judge.judge([sample(1), sample(2)])] == ["yes", "yes"]
+    assert judge.counts["unwritten"] == 2
