@@ -224,19 +224,36 @@ def test_the_claims_of_another_machine_are_free_when_its_heart_stands_still(ledg
     assert caller.take("b", 9) == ["b"]
 
 
-def test_a_slow_engine_keeps_its_claims_by_a_heartbeat(ledger, tmp_path, monkeypatch):
+def test_a_slow_engine_keeps_its_claims_by_a_heartbeat_that_ends_with_them(ledger, tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "_BEAT", 0.05)
-    monkeypatch.setattr(claims, "_DEAD", 0.5)
     monkeypatch.setattr(claims, "_heart", claims._Heart())  # the one of the tests before may sleep longer
-    log = tmp_path / "log"
-    judges = [Judge(SlowEngine(log, 2, 1), ledger=Ledger(ledger.path)) for _ in range(2)]
-    threads = [threading.Thread(target=judge.judge, args=(samples(1),)) for judge in judges]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(log.read_text().splitlines()) == 1
-    assert sorted(judge.counts["cached"] for judge in judges) == [0, 1]
+    judge = Judge(SlowEngine(tmp_path / "log", 2, 1), ledger=ledger)
+    asking = threading.Thread(target=judge.judge, args=(samples(1),))
+    asking.start()
+    beats = set()
+    while asking.is_alive():
+        beats |= {beat for (beat,) in ledger.connection().execute("SELECT beat FROM claims")}
+        time.sleep(0.01)
+    assert len(beats) > 3
+    end = time.monotonic() + LONG
+    while any(thread is claims._heart._thread for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_verdict_that_was_written_just_before_the_claim_is_not_asked_for(ledger, tmp_path, monkeypatch):
+    take, log = Claims.take, tmp_path / "log"
+
+    def late(caller, keys, most):
+        monkeypatch.setattr(Claims, "take", take)
+        Judge(SlowEngine(log, 0, 1), ledger=Ledger(ledger.path)).judge(samples(2))
+        return take(caller, keys, most)
+
+    monkeypatch.setattr(Claims, "take", late)
+    judge = Judge(SlowEngine(log, 0, 1), ledger=ledger)
+    assert [verdict.answer for verdict in judge.judge(samples(3))] == ["yes"] * 3
+    assert (judge.counts["judged"], judge.counts["cached"]) == (1, 2)
+    assert len(log.read_text().splitlines()) == 3
 
 
 def test_a_fork_asks_and_writes_by_connections_of_its_own(ledger, tmp_path):
