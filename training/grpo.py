@@ -143,6 +143,8 @@ def read_recipe(name: str) -> dict[str, Any]:
         raise GRPOError(f"--recipe {name}: no such file, and no recipe of ours ({recipes})")
     try:
         options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GRPOError(f"--recipe {path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise GRPOError(f"{path}: not YAML: {error}") from error
     if not isinstance(options, dict):
@@ -231,9 +233,12 @@ def write_data(folder: Path, out: Path, tasks: Collection[str], seed: int) -> li
 
     Raises:
         DataError: see `prepared.read` and `check_labels`.
-        GRPOError: `out` holds a run on other data.
+        GRPOError: `out` holds a run on other data, or cannot be written.
     """
-    (out / "data").mkdir(parents=True, exist_ok=True)
+    try:
+        (out / "data").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GRPOError(f"--out {out}: {out / 'data'} cannot be made: {error.strerror}; name another folder") from error
     rows = {"train": list(prepared.read(folder, "train", tasks)), "validation": []}
     if (folder / "validation.jsonl").is_file():
         validation = prepared.read(folder, "validation")
@@ -256,8 +261,10 @@ def note_on_length(folder: Path, options: Mapping[str, Any]) -> str:
     """What to do against prompts that are too long for the run, unless `mtrl-judge prepare` has left them out."""
     room = options.get("data.max_len", 2048) - options.get("rollout.max_new_tokens", 1)
     manifest = folder / prepared.MANIFEST
-    made_from = json.loads(manifest.read_text(encoding="utf-8")).get("made_from", {}) if manifest.is_file() else {}
-    longest = made_from.get("arguments", {}).get("max_tokens")
+    try:
+        longest = json.loads(manifest.read_text(encoding="utf-8"))["made_from"]["arguments"]["max_tokens"]
+    except (OSError, ValueError, KeyError, TypeError):
+        longest = None
     if longest is not None and longest <= room:
         return ""
     return (

@@ -66,27 +66,41 @@ def read(folder: Path, split: str, tasks: Collection[str] = ()) -> Iterator[Row]
     """The rows of a split, of the named tasks or of all; images as absolute paths.
 
     Raises:
-        DataError: no such file, a line that is no row, an image that is missing, or a task that the split lacks.
+        DataError: no such file or not a text file, a line that is no row, an image that is missing, or a task that the
+            split lacks.
     """
     path = folder / f"{split}.jsonl"
     if not path.is_file():
         raise DataError(f"{path}: no such file; `mtrl-judge prepare --out {folder}` writes it")
     missing = set(tasks)
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                task, images = row["datasource"], row["images"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{path}, line {number}: not a row of a prepared folder ({error})") from error
-            missing.discard(task)
-            if not tasks or task in tasks:
-                for image in images:
-                    if not (folder / image).is_file():
-                        raise DataError(f"{path}, line {number}: {image}: no such image; prepare the folder again")
-                yield row | {"images": [str((folder / image).resolve()) for image in images]}
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                row = _row(line, f"{path}, line {number}")
+                missing.discard(row["datasource"])
+                if not tasks or row["datasource"] in tasks:
+                    for image in row["images"]:
+                        if not (folder / image).is_file():
+                            raise DataError(f"{path}, line {number}: {image}: no such image; prepare the folder again")
+                    yield row | {"images": [str((folder / image).resolve()) for image in row["images"]]}
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); prepare the folder again") from error
     if missing:
         raise DataError(f"{path}: no sample of task {', '.join(sorted(missing))}")
+
+
+def _row(line: str, place: str) -> Row:
+    try:
+        row: Row = json.loads(line)
+        texts = (row["datasource"], row["label"], row.setdefault("reasoning", ""), *row["images"])
+        known = isinstance(row["images"], list) and isinstance(row["messages"], list)
+        if not known or not all(isinstance(text, str) for text in texts):
+            raise TypeError("a value of a wrong type")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"{place}: not a row of a prepared folder ({type(error).__name__}: {error}); prepare the folder again"
+        ) from error
+    return row
 
 
 def to_sample(row: Row) -> Sample:

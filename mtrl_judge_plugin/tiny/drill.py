@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.tiny import scenes
 
 LISTED = (1, 2, 2, 3, 3, 4, 4, 6, 8)
@@ -33,10 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="judge to start from; its vision tower stays as it is")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--steps", type=int, default=1200, help="(default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=32, help="texts a step (default: %(default)s)")
-    parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate of Muon (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument("--steps", type=flags.count, default=1200, help="(default: %(default)s)")
+    parser.add_argument("--batch-size", type=flags.count, default=32, help="texts a step (default: %(default)s)")
+    parser.add_argument(
+        "--lr", type=flags.positive, default=2e-3, help="peak learning rate of Muon (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=flags.seed, default=0, help="(default: %(default)s)")
     args = parser.parse_args(arguments)
     if (args.out / "model.safetensors").is_file():
         print(f"{args.out}: is there already")

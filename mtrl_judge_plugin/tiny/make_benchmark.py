@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.tiny import BENCHMARK, photos, tasks
 
 SCHEMA = pa.schema(
@@ -58,7 +59,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=BENCHMARK, help="folder to write to (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="(default: %(default)s)")
     args = parser.parse_args()
     for path in make_benchmark(args.out, args.seed):
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB, {pq.read_metadata(path).num_rows} rows")

@@ -22,6 +22,7 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks import embedded
 from mtrl_judge_plugin.prompts import INSTRUCTION, messages
 from mtrl_judge_plugin.sample import Sample
@@ -91,7 +92,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="of the weights (default: %(default)s)")
     args = parser.parse_args()
     model = make_judge(args.out, embedded.load_with_reasoning("train"), args.seed)
     print(f"{args.out}  {model.num_parameters():,} parameters")

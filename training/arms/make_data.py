@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
 
@@ -41,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prepared", type=Path, required=True, metavar="FOLDER", help="prepared embedded benchmark")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
-    parser.add_argument("--pairs", type=int, default=150, help="pairs of digits (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument("--pairs", type=flags.count, default=150, help="pairs of digits (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="(default: %(default)s)")
     args = parser.parse_args(arguments)
     rows = list(prepared.read(args.prepared, "train", (*POINTWISE, "pairwise")))
     write(args.out / "warmup" / "train.jsonl", scrambled(rows, random.Random(args.seed)))

@@ -23,6 +23,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.metrics.agreement import codes, macro_f1
 from mtrl_judge_plugin.training.arms.make_data import POINTWISE
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base", required=True, help="what it was trained from")
     parser.add_argument("--prepared", type=Path, required=True, metavar="FOLDER", help="its validation split is used")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
-    parser.add_argument("--per-task", type=int, default=40, help="samples a task (default: %(default)s)")
+    parser.add_argument("--per-task", type=flags.count, default=40, help="samples a task (default: %(default)s)")
     args = parser.parse_args(arguments)
     args.out.write_text(json.dumps(measure(args.model, args.base, args.prepared, args.per_task), indent=1) + "\n")
 

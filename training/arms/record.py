@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.metrics.agreement import codes, coverage, macro_f1
 from mtrl_judge_plugin.metrics.intervals import cluster_bootstrap
 
@@ -23,10 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arm", required=True)
-    parser.add_argument("--lr", type=float, default=0.0, help="learning rate")
-    parser.add_argument("--kl", type=float, default=0.0, help="coefficient of the KL term")
-    parser.add_argument("--seed", type=int, default=0, help="of the training")
-    parser.add_argument("--steps", type=int, default=0, help="of the training")
+    parser.add_argument("--lr", type=flags.positive_or_zero, default=0.0, help="learning rate")
+    parser.add_argument("--kl", type=flags.positive_or_zero, default=0.0, help="coefficient of the KL term")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="of the training")
+    parser.add_argument("--steps", type=flags.count_or_zero, default=0, help="of the training")
     parser.add_argument("--task", default="", help="the one task of a single-task arm")
     parser.add_argument("--scores", type=Path, required=True, metavar="FOLDER", help="lmms-eval's --output_path")
     parser.add_argument("--measures", type=Path, metavar="FILE", help="what measure wrote")

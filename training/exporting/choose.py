@@ -62,7 +62,7 @@ class Choice(NamedTuple):
             [
                 f"**{name}**" if name == self.best.name else name,
                 f"{score.mean:.3f}",
-                *(f"{score.macro_f1[task]:.3f} ({score.coverage[task]:.2f})" for task in tasks),
+                *(_cell(score.macro_f1[task], score.coverage[task]) for task in tasks),
             ]
             for name, score in self.scores.items()
         ]
@@ -70,11 +70,21 @@ class Choice(NamedTuple):
         return f"Validation split, greedy; score = mean of macro-F1 x coverage.\n\n{comparison}"
 
     def as_json(self) -> list[dict[str, object]]:
-        """One row a checkpoint."""
+        """One row a checkpoint; a macro-F1 that is not defined is null."""
         return [
-            {"checkpoint": name, "chosen": name == self.best.name, "score": score.mean, **score._asdict()}
+            {
+                "checkpoint": name,
+                "chosen": name == self.best.name,
+                "score": score.mean,
+                "macro_f1": {task: None if math.isnan(f1) else f1 for task, f1 in score.macro_f1.items()},
+                "coverage": dict(score.coverage),
+            }
             for name, score in self.scores.items()
         ]
+
+
+def _cell(macro_f1: float, coverage: float) -> str:
+    return "unscored" if math.isnan(macro_f1) else f"{macro_f1:.3f} ({coverage:.2f})"
 
 
 def choose(
