@@ -365,8 +365,9 @@ class Judge:
             self._told = True
             _log.warning("mtrl_judge: the first judgment without a verdict: %s", reason)
         if self.max_failures and row >= self.max_failures:
+            hint = "" if entry.error or self.lenient else "; for a model not trained on our format, set lenient=true"
             raise UnscoredError(
-                f"the last {row} judgments have no verdict (max_failures={self.max_failures}): {reason}"
+                f"the last {row} judgments have no verdict (max_failures={self.max_failures}): {reason}{hint}"
             )
 
     def note(self, example: str) -> None:

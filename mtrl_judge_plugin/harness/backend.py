@@ -70,7 +70,8 @@ class Backend:
                 )
             return reply
 
-        answer = answering.answer(ask, conversation, wanted)
+        with self._tallies().busy(EVALUATION.task):
+            answer = answering.answer(ask, conversation, wanted)
         with self._lock:
             self.retried += answer.repaired
         return answer

@@ -130,7 +130,7 @@ class Door:
             await send(message)
 
         failure: Exception | None = None
-        with self.tallies.of(task).busy():
+        with self.tallies.busy(task):
             try:
                 await self._app(scope, heard, sent)
             except Exception as bug:  # the application has answered 500, and raises nevertheless

@@ -13,6 +13,7 @@ import importlib
 import json
 import math
 import os
+import textwrap
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -30,7 +31,8 @@ NAME = "mtrl_judge"
 _RUNNABLE = ("generate_until", "generate_until_agentic")
 #: Key of our part of lmms-eval's results.
 RESULTS = "mtrl_judge"
-_LONGEST_REASON = 200
+#: Characters of a reason in the host's table; all of it is in the file and in the last lines.
+_LONGEST_REASON = 80
 
 
 class Evaluation:
@@ -208,6 +210,7 @@ def _scoring(task: Any) -> Iterator[Callable[..., Any]]:
 
 
 def _missing(task: Any) -> str | None:
+    """Why a task of ours has no data, or None."""
     reason: str | None = getattr(task, "missing", None)
     return reason
 
@@ -312,7 +315,7 @@ def _annotate(results: dict[str, Any], gateway: _Gateway | None) -> None:
             if counts.unscored:
                 notes[task] = f"{counts.unscored} OF {counts.asked} JUDGMENTS WITHOUT A VERDICT"
     for task, reason in EVALUATION.no_verdict.items():
-        notes[task] = f"NOT SCORED: {reason[:_LONGEST_REASON]}"
+        notes[task] = f"NOT SCORED: {textwrap.shorten(reason, _LONGEST_REASON, placeholder=' ...')}"
         ENDING.fail(f"{task} is not scored: {reason}")
     for task in EVALUATION.missing:
         results["n-samples"][task] = {"original": 0, "effective": 0}

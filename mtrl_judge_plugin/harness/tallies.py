@@ -67,6 +67,7 @@ class Tally:
         answered, cached, forced, tokens: of questions with a verdict.
         failures: question -> why its last try had none.
         seconds: time in which at least one question was open.
+        open, since: questions that are being judged now, and when the first of them came.
     """
 
     answered: int = 0
@@ -75,8 +76,8 @@ class Tally:
     tokens: int = 0
     failures: dict[Hashable, Failure] = field(default_factory=dict)
     seconds: float = 0.0
-    _open: int = 0
-    _since: float = 0.0
+    open: int = 0
+    since: float = 0.0
 
     @property
     def asked(self) -> int:
@@ -104,18 +105,6 @@ class Tally:
         self.failures |= other.failures
         self.seconds = max(self.seconds, other.seconds)
 
-    @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Measure the time, once for all questions that are open at a time."""
-        if not self._open:
-            self._since = time.monotonic()
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
-            if not self._open:
-                self.seconds += time.monotonic() - self._since
 
 
 class Tallies:
@@ -150,6 +139,22 @@ class Tallies:
         """The tally of a task."""
         with self._lock:
             return self.tasks.setdefault(task or ANY_TASK, Tally())
+
+    @contextlib.contextmanager
+    def busy(self, task: str | None) -> Iterator[None]:
+        """Measure a task's time, once for all its questions that are open at a time."""
+        tally = self.of(task)
+        with self._lock:
+            if not tally.open:
+                tally.since = time.monotonic()
+            tally.open += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                tally.open -= 1
+                if not tally.open:
+                    tally.seconds += time.monotonic() - tally.since
 
     def answer(
         self, task: str | None, key: Hashable, *, cached: bool = False, forced: bool = False, tokens: int = 0

@@ -56,6 +56,8 @@ class JudgeTask(ConfigurableMessagesTask):
     records of all documents of the run.
     """
 
+    #: Why there is no data, or None.
+    missing: str | None = None
     #: Read replies leniently; set by a model that is told to (`lenient=true`).
     lenient = False
     #: The `--model` of the run, by which `lmms_eval_specific_kwargs` chooses; set as the host indexes its tasks.
@@ -100,8 +102,30 @@ class JudgeTask(ConfigurableMessagesTask):
     def download(self, dataset_kwargs: Any = None) -> None:
         """Load the benchmark's Samples and their twins as the task's data set (the host calls this).
 
+        Where the data is missing or broken, `missing` says why: the other tasks of the run are still scored, and this
+        one has no requests. If no other task is left, the run stops (`harness.evaluation`).
+        """
+        try:
+            data = self._load()
+        except Exception as error:  # files of others: whatever a library raises on them
+            self.missing = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+            logger.warning(f"task {self.config.task} is not scored: {self.missing}")
+            data = datasets.Dataset.from_list([_row(_PLACEHOLDER)])
+        self.dataset = datasets.DatasetDict({self.config.test_split: data})
+        self.dataset_no_image = datasets.DatasetDict({self.config.test_split: data.remove_columns("images")})
+
+    def build_all_requests(self, **options: Any) -> None:
+        """As the host does it, but nothing is asked where the data is missing."""
+        if self.missing is None:
+            super().build_all_requests(**options)
+        else:
+            self._instances = []
+
+    def _load(self) -> datasets.Dataset:
+        """The benchmark's Samples and their twins.
+
         Raises:
-            DataError: the data cannot be used, a picture cannot be decoded among them.
+            DataError: the data cannot be used, or an image cannot be decoded.
         """
         source = self.config.metadata
         load = _loader(source["benchmark"])
@@ -112,9 +136,9 @@ class JudgeTask(ConfigurableMessagesTask):
         doubled = [name for name, number in Counter(sample.id for sample in twins).items() if number > 1]
         if doubled:
             raise DataError(f"task {self.config.task}: several samples have the id {doubled[0]!r}; give each its own")
-        data = datasets.Dataset.from_list(_uniform([_row(sample) for sample in twins]))
-        self.dataset = datasets.DatasetDict({split: data})
-        self.dataset_no_image = datasets.DatasetDict({split: data.remove_columns("images")})
+        if not twins:
+            raise DataError(f"task {self.config.task}: {source['benchmark']} has no samples in its {split} split")
+        return datasets.Dataset.from_list(_uniform([_row(sample) for sample in twins]))
 
     def apply_filters(self) -> None:
         """All replies of `--repeats`, where the host's own filter would keep the first alone."""
@@ -195,6 +219,10 @@ def _host_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "image", "url": images.load(item["image"])} if item["type"] == "image" else dict(item)
 
 
+#: Stands in for data that is missing: the host looks at a first document.
+_PLACEHOLDER = Sample(
+    id="missing", task="missing", form="pointwise", question="", images=(), text="", choices=("yes", "no"), label="yes"
+)
 _COLUMNS = [field.name for field in fields(Sample)]
 #: Columns of a Sample that go into a record.
 _JUDGED = ("id", "origin", "group", "variant", "task", "form", "choices", "label", "ratings")

@@ -22,7 +22,7 @@ from mtrl_judge_plugin.prompts import Message
 from mtrl_judge_plugin.server import protocol
 from mtrl_judge_plugin.server.draws import SEEDS, Draws, drawn
 from mtrl_judge_plugin.server.guards import Queue
-from mtrl_judge_plugin.server.metrics import Metrics
+from mtrl_judge_plugin.server.metrics import Metrics, log
 from mtrl_judge_plugin.server.pictures import Pictures
 from mtrl_judge_plugin.server.protocol import (
     ChatCompletion,
@@ -85,6 +85,7 @@ class Desk:
         self.fingerprint = hashlib.sha256(json.dumps(dict(judge.engine.identity), default=str).encode()).hexdigest()[
             :16
         ]
+        self._told = False
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mtrl-judge-serve")
 
     def close(self) -> None:
@@ -127,7 +128,7 @@ class Desk:
                 self.metrics.judged(answer)
                 self.judge.count(unreadable=answer.unreadable)
                 if answer.error is not None:
-                    self.judge.note(answer.error)
+                    self._failed(answer.error)
                 if answer.unreadable:
                     await self.off_loop(partial(self.judge.mark_unreadable, answer.replies, answer.error or ""))
             failed = next((answer for answer in answers if answer.error is not None), None)
@@ -141,6 +142,13 @@ class Desk:
                     "unreadable_reply",
                 )
             raise ApiError(502, f"the engine failed on this request: {failed.error}", "engine_error")
+
+    def _failed(self, reason: str) -> None:
+        """Say why the first judgment failed; the last line of the server shows it again."""
+        if not self._told:
+            self._told = True
+            log("first_failed_judgment", reason=reason)
+            self.judge.note(reason)
 
     def completion(self, asked: Asked, answers: Sequence[Answer]) -> ChatCompletion:
         """The answers as a client reads them; greedy ones are one judgment, however many were asked for."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from mtrl_judge_plugin.engines import EngineError
 from mtrl_judge_plugin.installation import how_to_install
 from mtrl_judge_plugin.ledger import LedgerError
 from mtrl_judge_plugin.loading import load_judge
+from mtrl_judge_plugin.probe import ProbeError, probe
 
 DESCRIPTION = """\
 Serves OpenAI's chat completions. A benchmark that calls its judge over HTTP needs nothing but the address:
@@ -27,6 +30,10 @@ Serves OpenAI's chat completions. A benchmark that calls its judge over HTTP nee
 What comes back is the verdict alone, in the form that the prompt asks for; the reasoning stands in
 `reasoning_content` and does not count against `max_tokens`. A reply in the wrong form is asked for once more; if it is
 still wrong, the request fails (422) instead of returning a guess. Concurrent requests share engine batches.
+
+Before it serves, the judge must answer one probe question (text and a small image): exit status 2 if it is dead or cannot
+be read. Failed requests are counted in /metrics and in the last line; strict and max_failures do nothing here, since one
+client must not be able to end the server of all.
 
 Only data URLs are taken as images, unless --allow-host or --allow-folder says otherwise. Greedy replies come from the
 ledger when they are asked for again, and so do sampled ones (temperature above 0) where the request names a seed.
@@ -99,9 +106,11 @@ def run(args: argparse.Namespace) -> int:
             timeout=args.timeout,
             log_prompts=args.log_prompts,
         )
+        listener = _bind(args.host, args.port)  # first: a model may take minutes to load
         judge = load_judge(args.args)
         app = create_app(judge, settings)
-    except (EngineError, LedgerError, ValueError) as error:
+        probe(judge)
+    except (EngineError, LedgerError, ProbeError, ValueError) as error:
         print(f"mtrl-judge serve: {error}", file=sys.stderr)
         return 2
     if not settings.api_key and not settings.local:
@@ -113,15 +122,12 @@ def run(args: argparse.Namespace) -> int:
     log_to_stderr()
     config = uvicorn.Config(
         app,
-        host=args.host,
-        port=args.port,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,  # longer than clients keep a connection: they must not find it closed
         timeout_graceful_shutdown=int(args.timeout) + 1,
     )
-    listener = config.bind_socket()
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     server = Listening(
@@ -132,6 +138,25 @@ def run(args: argparse.Namespace) -> int:
     server.run(sockets=[listener])
     print(judge.summary(), file=sys.stderr, flush=True)
     return server.status
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket with this address; it does not listen yet, so that clients are refused until the judge is there.
+
+    Raises:
+        ValueError: the address cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ValueError(f"--port {port}: another program uses it; name another one, or 0 for a free one") from error
+        raise ValueError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}") from error
+    listener.set_inheritable(True)
+    return listener
 
 
 def _folders(folders: list[Path]) -> tuple[Path, ...]:
