@@ -57,6 +57,7 @@ class Case:
         note: for users.
         covers: other modules of the folder that are tried with it.
         reason: why its verdicts cannot be had; the run must then bear it out, by an error or by metrics that are wrong.
+        sometimes: function -> why runs of it may never ask the judge although this case's documents are always judged.
     """
 
     module: str
@@ -74,6 +75,20 @@ class Case:
     note: str = ""
     covers: Sequence[str] = ()
     reason: str = ""
+    sometimes: Mapping[str, str] = field(default_factory=dict)
+
+    def all_trials(self, module: Any) -> Sequence[Trial]:
+        return self.trials(module) if callable(self.trials) else self.trials
+
+    def document(self, trial: Trial) -> dict[str, Any]:
+        return {**(self.doc() if callable(self.doc) else self.doc), **trial.doc}
+
+    def play(self, module: Any, trial: Trial, reply: str) -> Any:
+        """What the task makes of a reply to the trial's document."""
+        doc = self.document(trial)
+        if isinstance(self.call, str):
+            return getattr(module, self.call)(doc, [reply])
+        return self.call(module, doc, reply)
 
 
 #: The reply of a model that makes pictures, as lmms-eval's models write it; the file is there in every case.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from stub_engine import REASONING
 
-from mtrl_judge_plugin import images
+from mtrl_judge_plugin import images, probe
 from mtrl_judge_plugin.engines import Completion, Conversation, Sampling, Scores
 
 #: What `mtrl_judge_plugin.engines.ENGINES` calls it.
@@ -35,13 +35,19 @@ ASKED: list[Asked] = []
 
 
 class CensusEngine:
-    """Replies by `RULES`; a conversation that fits none fails, as does one with a picture that cannot be read."""
+    """Replies by `RULES`; a conversation that fits none fails, as does one with a picture that cannot be read.
+
+    The probe question is answered and not counted.
+    """
 
     def __init__(self) -> None:
         self.identity = {"kind": "census", "model": "census"}
 
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
         for number, conversation in enumerate(conversations):
+            if conversation == probe.question():
+                yield number, Completion("<think>A red circle.</think><answer>yes</answer>", True, 10, 3)
+                continue
             try:
                 verdict = verdict_of(conversation)
             except (LookupError, images.ImageError) as error:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,23 @@ SECONDS = 60.0
 engines.ENGINES[engine.NAME] = "census.engine:CensusEngine"
 
 
+#: What is done with a case in its own process, in this folder; what it returns goes to the parent.
+Attempt = Callable[[Case, str], dict[str, Any]]
+
+
 def run(cases: Sequence[Case], processes: int = 2) -> Iterator[Result]:
     """Try cases, each in a process of its own; results come as they are ready."""
+    for case, said, seconds in in_forks(cases, _try, processes):
+        yield Result(case.module, case.via, round(seconds, 2), **said)
+
+
+def in_forks(
+    cases: Sequence[Case], attempt: Attempt, processes: int = 2, limit: float = SECONDS
+) -> Iterator[tuple[Case, dict[str, Any], float]]:
+    """(case, what `attempt` returned for it, seconds), each in a process of its own, as they are ready.
+
+    Where the attempt raised, died or took more than `limit` seconds, what it returned is {"problem": the reason}.
+    """
     os.environ.update(ENVIRONMENT)
     for name in WARM:
         importlib.import_module(name)
@@ -53,37 +68,38 @@ def run(cases: Sequence[Case], processes: int = 2) -> Iterator[Result]:
         while waiting and len(running) < processes:
             case = waiting.pop()
             here, there = context.Pipe(duplex=False)
-            process = context.Process(target=_child, args=(case, there), daemon=True)
+            process = context.Process(target=_child, args=(case, attempt, there), daemon=True)
             process.start()
             there.close()
             running[here] = (case, process, time.monotonic())
-        for connection in wait(list(running), timeout=1.0) or _late(running):
+        for connection in wait(list(running), timeout=1.0) or _late(running, limit):
             case, process, start = running.pop(connection)
-            yield _result(case, connection, time.monotonic() - start)
+            yield case, _said(connection, limit), time.monotonic() - start
             process.kill()
             process.join()
 
 
-def _late(running: Mapping[Any, tuple[Case, Any, float]]) -> list[Any]:
-    return [connection for connection, (_, _, start) in running.items() if time.monotonic() - start > SECONDS]
+def _late(running: Mapping[Any, tuple[Case, Any, float]], limit: float) -> list[Any]:
+    return [connection for connection, (_, _, start) in running.items() if time.monotonic() - start > limit]
 
 
-def _result(case: Case, connection: Connection, seconds: float) -> Result:
+def _said(connection: Connection, limit: float) -> dict[str, Any]:
     try:
-        said = connection.recv() if connection.poll() else {"problem": f"no result within {SECONDS:g} s"}
+        return connection.recv() if connection.poll() else {"problem": f"no result within {limit:g} s"}
     except EOFError:
-        said = {"problem": "the process died"}
-    return Result(case.module, case.via, round(seconds, 2), **said)
+        return {"problem": "the process died"}
 
 
-def _child(case: Case, connection: Connection) -> None:
+def _child(case: Case, attempt: Attempt, connection: Connection) -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            said = _try(case, folder)
+            _close_off()
+            PIL.Image.new("RGB", (16, 16), "orange").save("picture.png")
+            said = attempt(case, folder)
         except BaseException as error:  # SystemExit too: the parent must hear of whatever ends a case
             trace = "".join(traceback.format_exception(error, limit=-2))
             said = {"problem": f"{type(error).__name__}: {error}", "trace": trace}
@@ -93,21 +109,14 @@ def _child(case: Case, connection: Connection) -> None:
 
 
 def _try(case: Case, folder: str) -> dict[str, Any]:
-    _close_off()
     address = serve()
     os.environ.update({"HF_HOME": folder, **environment(case, address), **_filled(case.env, address)})
-    PIL.Image.new("RGB", (16, 16), "orange").save("picture.png")
-    _fill_cache(case, Path(folder, "hub"))
-    sys.modules.update({name: MagicMock() for name in case.absent})
-    module = load(case, Path(folder, "tasks"), address)
+    module = load(case, folder, address)
     problems, metrics = [], []
-    for trial in case.trials(module) if callable(case.trials) else case.trials:
-        doc = {**(case.doc() if callable(case.doc) else case.doc), **trial.doc}
+    for trial in case.all_trials(module):
         engine.RULES[:] = trial.all_rules()
         before = len(engine.ASKED)
-        call = getattr(module, case.call) if isinstance(case.call, str) else case.call
-        out = call(doc, [trial.reply]) if isinstance(case.call, str) else call(module, doc, trial.reply)
-        metric = case.read(out)
+        metric = case.read(case.play(module, trial, trial.reply))
         metrics.append(str(metric))
         asked = engine.ASKED[before:]
         said = f"the judge said {[question.verdict for question in asked]}"
@@ -145,11 +154,13 @@ def _filled(texts: Mapping[str, str], address: str) -> dict[str, str]:
     return {name: text.format(address=address) for name, text in texts.items()}
 
 
-def load(case: Case, folder: Path, address: str) -> Any:
+def load(case: Case, home: str, address: str) -> Any:
     """A module of lmms-eval's tasks as the host itself loads it for `!function`: from its file."""
     import lmms_eval.tasks
 
-    root = census.tasks_folder()
+    _fill_cache(case, Path(home, "hub"))
+    sys.modules.update({name: MagicMock() for name in case.absent})
+    root, folder = census.tasks_folder(), Path(home, "tasks")
     if case.edit:
         name = case.module.partition("/")[0]
         shutil.copytree(root / name, folder / name)

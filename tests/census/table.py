@@ -11,6 +11,7 @@ from census import find
 from census.case import Case
 from census.result import Result
 from mtrl_judge_plugin.harness import census
+from mtrl_judge_plugin.harness.always_asks import listed
 
 _HEAD = """\
 # Will my benchmark work?
@@ -45,8 +46,12 @@ pip install --no-deps math-verify==0.9.0 latex2sympy2_extended==1.11.0 antlr4-py
 
 ## The folders
 
-| folder | tasks | route | set | needs | its parser reads | works | note |
-|---|---|---|---|---|---|---|---|
+"Always asks" names the functions that ask the judge in every run, whatever the replies: `mtrl-judge run` exits with 3
+if a task that is scored by one of them never asked. Other functions recognise some replies by rules, skip some
+documents or have a switch in their YAML.
+
+| folder | tasks | route | set | needs | its parser reads | works | always asks | note |
+|---|---|---|---|---|---|---|---|---|
 """
 _TAIL = """
 ## No judge in it
@@ -67,6 +72,7 @@ class Row:
     needs: Sequence[str]
     reads: Sequence[str]
     works: str
+    asks: Sequence[str]
     notes: Sequence[str]
 
 
@@ -89,6 +95,7 @@ def _row(folder: str, found: Sequence[tuple[Case, Result]]) -> Row:
         _distinct(need for case, _ in found for need in case.needs),
         _distinct(case.reads for case, result in found if result.served),
         "yes" if all(served) else "in part" if any(served) else "no",
+        _distinct(f"`{name}`" for path, names in listed().items() if path.startswith(f"{folder}/") for name in names),
         _distinct(note for note in notes if note),
     )
 
@@ -130,7 +137,7 @@ def markdown(table: Sequence[Row], no_judge: Mapping[str, str]) -> str:
     lines = [
         f"| {row.folder} | {_few(row.tasks)} | {', '.join(row.routes)} | {'<br>'.join(row.settings)} "
         f"| {', '.join(row.needs)} | {'; '.join(_escaped(text) for text in row.reads)} | {row.works} "
-        f"| {'<br>'.join(_escaped(note) for note in row.notes)} |"
+        f"| {'<br>'.join(row.asks)} | {'<br>'.join(_escaped(note) for note in row.notes)} |"
         for row in table
     ]
     others = [f"- `{folder}`: {text}." for folder, text in sorted(no_judge.items())]

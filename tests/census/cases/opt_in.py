@@ -7,6 +7,8 @@ from census.case import Case, Trial, at
 
 _QUESTION = "What is it?"
 _NEEDS = ("math-verify (see above)",)
+#: What `make_reasoning_process_results` of reasoning_utils returns.
+_MADE = "make_reasoning_process_results.<locals>._process_results"
 _OPTIONS = {"A": "one", "B": "two", "C": "three", "D": "four"}
 
 
@@ -18,7 +20,17 @@ def _case(module: str, call: str, metric: Any, doc: Mapping[str, Any], **options
     names = (metric,) if isinstance(metric, str) else metric
     doc = {"question": _QUESTION, "answer": "a horse with stripes", **doc}
     options = {"needs": _NEEDS, "env": {"USE_LLM_JUDGE": "True"}, **options}
-    return Case(module, trials, doc, call, at(*names), "int() of the whole reply, within 5 tokens", **options)
+    sometimes = dict.fromkeys((call, _MADE), "a reply that rules find to be right is not judged")
+    return Case(
+        module,
+        trials,
+        doc,
+        call,
+        at(*names),
+        "int() of the whole reply, within 5 tokens",
+        sometimes=sometimes,
+        **options,
+    )
 
 
 CASES = [

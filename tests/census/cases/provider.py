@@ -11,6 +11,7 @@ _TRUTH = "a horse with stripes"
 _BINARY = "a 1 anywhere in the reply"
 _CORRECT = "the word correct, and not incorrect"
 _TWO = "two numbers on the first line"
+_SWITCH = "`use_lmms_judge` in its YAML switches the judge off"
 
 
 def _case(module: str, call: Any, trials: Any, doc: Any, read: Any, reads: str, **options: Any) -> Case:
@@ -52,6 +53,7 @@ CASES = [
         {"problem": _QUESTION, "answer": _TRUTH, "canary": ""},
         at("browsecomp_acc", "correct"),
         _CORRECT,
+        sometimes={"browsecomp_process_results": _SWITCH},
     ),
     _case(
         "corecognition/utils.py",
@@ -71,6 +73,7 @@ CASES = [
         at("emma_score", "is_correct"),
         _CORRECT,
         needs=("word2number",),
+        sometimes={"emma_process_results": _SWITCH},
     ),
     _case(
         "holisafe/utils.py",
@@ -115,6 +118,7 @@ CASES = [
         _BINARY,
         via="http",
         note="knows only API_TYPE=openai and azure: over HTTP",
+        sometimes={"mathverse_process_results": "documents without an answer are not judged"},
     ),
     _case(
         "mathvision/utils.py",
@@ -242,6 +246,7 @@ CASES = [
         {},
         at("score"),
         "answer_score in the first ```json block, else in what stands between the first { and the last }",
+        sometimes={"gpteval": "one of several metrics: it scores no task by itself"},
     ),
     _case(
         "stare/utils.py",
@@ -275,6 +280,7 @@ CASES = [
         {"prompt": _QUESTION, "reference": _TRUTH},
         list,
         "the first number, or the whole reply is yes; within 10 tokens",
+        sometimes={"voicebench_process_results_qa": "documents without a reference are not judged"},
     ),
     _case(
         "vrbench/utils.py",
@@ -286,5 +292,6 @@ CASES = [
         },
         at("vrbench_score", "score"),
         "the number in the first <rate>",
+        sometimes={"vrbench_process_process_results": "documents of some reasoning types are not judged"},
     ),
 ]
