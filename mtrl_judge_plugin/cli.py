@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mtrl_judge_plugin import __version__
 
@@ -46,17 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    if asked is not None and asked not in COMMANDS:
+        parser.error(f"{asked!r}: there is no such command{_nearest(asked, COMMANDS)}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, (module, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
-        if name in arguments[:1]:  # only the command that was asked for is imported
+        if name == asked:  # only the command that was asked for is imported
             room = importlib.import_module(module)
             command.description = room.DESCRIPTION
             room.add_arguments(command)
             command.set_defaults(run=room.run)
-    chosen = parser.parse_args(arguments)
+    chosen, unknown = parser.parse_known_args(arguments)
+    if unknown:  # said by the command, so that its own usage is shown
+        command = commands.choices[chosen.command]
+        known = [flag for action in command._actions for flag in action.option_strings]
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{_nearest(unknown[0].partition('=')[0], known)}")
     if chosen.command in _POSIX and not hasattr(os, "killpg") and getattr(chosen, "backend", None) != "trl":
         print(f"mtrl-judge {chosen.command}: needs a POSIX system: {_POSIX[chosen.command]}", file=sys.stderr)
         return 2
     status: int = chosen.run(chosen)
     return status
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

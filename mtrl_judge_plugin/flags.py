@@ -71,8 +71,8 @@ def text(given: str) -> str:
 
 
 def path(given: str) -> Path:
-    """Any path but an empty one, which would be the current folder."""
-    return Path(text(given))
+    """Any path but an empty one, which would be the current folder; `~` is the home folder, as in `--out=~/judge`."""
+    return Path(text(given)).expanduser()
 
 
 def names(given: str) -> tuple[str, ...]:

@@ -82,6 +82,8 @@ def check_arguments(arguments: str = "", /, **options: Any) -> tuple[str, dict[s
             raise EngineError(f"{name}={shown}: {_about_unknown(name, kind, known)}")
         if value == "":
             raise EngineError(f"{name}=: has no value; give one, or leave the option out")
+        if isinstance(value, str) and value.startswith("~/"):  # which no shell expands behind a comma
+            value = str(Path(value).expanduser())
         given[name] = _as(known[name], name, value)
     _sampling(given)
     return kind, given

@@ -131,6 +131,7 @@ def test_bounds_belong_to_the_range():
     ]
     assert flags.whole_number(-1, 64)("-1") == -1
     assert flags.names(" a, b,,a ") == ("a", "b", "a")
+    assert flags.path("~/judge") == Path.home() / "judge"
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
@@ -141,6 +142,23 @@ def test_help_abbreviated_and_unknown_flags(capsys, command):
     assert f"usage: mtrl-judge {command}" in capsys.readouterr().out
     if command != "run":  # whose command takes what follows
         assert said(capsys, command, *ENOUGH[command], "--no-such-flag").endswith("arguments: --no-such-flag")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["srve"], "mtrl-judge: error: 'srve': there is no such command; did you mean serve?"),
+        (["eval"], "mtrl-judge: error: 'eval': there is no such command"),
+        ([""], "mtrl-judge: error: '': there is no such command"),
+        (["serve", "--prot", "1"], "mtrl-judge serve: error: unrecognized arguments: --prot 1; did you mean --port?"),
+        (["paper", "--limt=5"], "mtrl-judge paper: error: unrecognized arguments: --limt=5; did you mean --limit?"),
+        (["compare", "a", "b", "c"], "mtrl-judge compare: error: unrecognized arguments: c"),
+        (["--flag", "doctor"], "mtrl-judge doctor: error: unrecognized arguments: --flag"),
+        ([], "mtrl-judge: error: the following arguments are required: command"),
+    ],
+)
+def test_what_is_not_known_is_named_with_its_neighbour(capsys, words, line):
+    assert said(capsys, *words).startswith(line)
 
 
 @pytest.mark.parametrize("command", ["compare", "prepare", "sft", "grpo", "export"])

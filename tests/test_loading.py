@@ -1,5 +1,7 @@
 """Options as users write them: what is wrong is named, with the nearest way out."""
 
+from pathlib import Path
+
 import pytest
 
 from mtrl_judge_plugin.engines import EngineError
@@ -66,4 +68,5 @@ def test_values_become_what_their_options_take():
         "hf",
         {"lenient": True, "strict": False, "seed": 3, "temperature": 1.0, "revision": "12", "ledger": "a=b.sqlite"},
     )
+    assert check_arguments("pretrained=~/judge")[1] == {"pretrained": str(Path.home() / "judge")}
     assert parse_arguments("base_url=http://host/v1?a=b&c=d") == {"base_url": "http://host/v1?a=b&c=d"}
