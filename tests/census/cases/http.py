@@ -381,9 +381,12 @@ CASES = [
     ),
     Case(
         "videochatgpt/utils.py",
-        two("{'score': 4}", "{'score': 1}", [4, 4, 4], [1, 1, 1]),
+        two("{'score': 4}", "{'score': 1}", [4, 4, 4, 4], [1, 1, 1, 1]),
         _OPEN,
-        "videochatgpt_process_results_generic",
+        lambda module, doc, reply: {
+            **module.videochatgpt_process_results_generic(doc, [reply]),
+            **module.videochatgpt_process_results_temporal(doc, [reply]),
+        },
         lambda out: [value["score"] for value in out.values()],
         _DICTIONARY,
     ),
