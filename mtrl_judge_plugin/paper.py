@@ -14,8 +14,9 @@ from typing import Any
 from mtrl_judge_plugin import flags
 from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
 from mtrl_judge_plugin.comparison import HINT
+from mtrl_judge_plugin.harness.ending import UNSCORED
 from mtrl_judge_plugin.loading import check_arguments
-from mtrl_judge_plugin.metrics.files import AGAIN, read
+from mtrl_judge_plugin.metrics.files import AGAIN, SUFFIX, read
 
 DESCRIPTION = """\
 The table of arXiv 2603.11665 (macro-F1), its five arms beside judges of yours on the same tasks.
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table; returns the exit status."""
     rows = {}
+    status = 0
     try:
         if args.results:
             for given in args.results:
@@ -91,14 +93,15 @@ def run(args: argparse.Namespace) -> int:
             with tempfile.TemporaryDirectory() as scratch:
                 folder = args.out or Path(scratch)
                 status = _judge(args, folder)
-                if status:
+                # A run that left something unscored has written what it has; the table shows what is missing.
+                if status not in (0, UNSCORED) or (status and not any(folder.rglob(f"*{SUFFIX}"))):
                     return status
                 rows[args.args or "the embedded judge (tiny: no judge of these)"] = _of_the_table(folder)
     except (OSError, ValueError) as error:
         print(f"mtrl-judge paper: {error}", file=sys.stderr)
         return 2
     print(table(rows))
-    return 0
+    return status
 
 
 def table(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtrl_judge_plugin import cli
+from mtrl_judge_plugin import cli, paper
 from mtrl_judge_plugin.comparison import p_value
 from mtrl_judge_plugin.metrics.analysis import analyse
 from mtrl_judge_plugin.metrics.judgments import from_record
@@ -290,3 +290,12 @@ def test_folders_that_cannot_be_read_are_named_with_their_place_on_the_command_l
         assert f"RESULTS {folder}: {said}" in capsys.readouterr().err
     assert cli.main(["paper", "mine="]) == 2
     assert "mine=: names no folder" in capsys.readouterr().err
+
+
+def test_a_run_that_left_tasks_unscored_still_has_its_table_and_its_status(written, tmp_path, capsys, monkeypatch):
+    written("out", ["yes"] * 4, "mtrl_judge_seetrue")
+    monkeypatch.setattr(paper, "_judge", lambda args, folder: 3)
+    assert cli.main(["paper", "--out", str(tmp_path / "out")]) == 3
+    assert "100.00" in capsys.readouterr().out
+    assert cli.main(["paper", "--out", str(tmp_path / "stopped")]) == 3
+    assert not capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Export and choice of checkpoints, on the embedded judge saved as trainers save."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -329,3 +330,11 @@ def test_a_choice_that_cannot_be_made_is_explained(folder, checkpoint, tmp_path,
         assert problem in capsys.readouterr().err
     assert run(tmp_path, tmp_path / "in", "--choose", "--data", str(folder)) == 2
     assert "lies inside" in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_a_verdict_is_unscored_and_not_nan(tmp_path):
+    silent = choose.Score({"safety": math.nan, "digits": 0.5}, {"safety": 0.0, "digits": 1.0})
+    choice = choose.Choice(tmp_path / "step1", {"step1": silent})
+    assert silent.mean == 0.25
+    assert "| **step1** | 0.250 | unscored | 0.500 (1.00) |" in choice.table()
+    assert json.loads(json.dumps(choice.as_json(), allow_nan=False))[0]["macro_f1"] == {"safety": None, "digits": 0.5}

@@ -26,8 +26,8 @@ grpo=(rl/bin/mtrl-judge grpo --recipe "$recipe" --data "$work/data" --model "$mo
 best=(--base "$model" --data "$work/data" --choose --plateau 3 --judge-args engine=vllm)
 
 # 1. off-the-shelf: lenient, since it was never trained on our reply format
-lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$model,lenient=true" --tasks "$evaluation" \
-    --output_path "$work/results/off_the_shelf"
+lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$model,lenient=true,max_failures=0" --tasks "$evaluation" \
+    --output_path "$work/results/off_the_shelf" || [ $? -eq 3 ]  # 3: some judgments have no verdict
 
 # 2. SFT-Single and 4. RL-Single: a judge for each task
 for task in ${tasks//,/ }; do
@@ -41,8 +41,8 @@ done
 # finish RUN TASKS: the judge of a run, and its scores
 finish() {
     mtrl-judge export "$work/$1" "$work/judges/$1" "${best[@]}" --tasks "$2"
-    lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$work/judges/$1" --tasks "$evaluation" \
-        --output_path "$work/results/$1"
+    lmms-eval --model mtrl_judge --model_args "engine=vllm,pretrained=$work/judges/$1,max_failures=0" --tasks "$evaluation" \
+        --output_path "$work/results/$1" || [ $? -eq 3 ]  # 3: some judgments have no verdict
 }
 for task in ${tasks//,/ }; do
     finish "sft_$task" "$task"

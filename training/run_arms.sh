@@ -26,8 +26,8 @@ exec 9> "$work/lock" && flock 9
 
 # score FOLDER TASKS ARM LR KL SEED STEPS TASK: judge through lmms-eval, measure the distance from the base, log
 score() {
-    lmms-eval --model mtrl_judge --model_args "pretrained=$1,ledger=none" --tasks "$2" --include_path "$work/tasks" \
-        --log_samples --output_path "$1/scores"
+    lmms-eval --model mtrl_judge --model_args "pretrained=$1,ledger=none,max_failures=0" --tasks "$2" --include_path "$work/tasks" \
+        --log_samples --output_path "$1/scores" || [ $? -eq 3 ]  # 3: some judgments have no verdict
     local measures=()
     if [ -z "$8" ]; then
         python -m $arms.measure --model "$1" --base "$work/base" --prepared "$work/data" --out "$1/measures.json"

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from mtrl_judge_plugin.benchmarks.prepared import read
 from mtrl_judge_plugin.benchmarks.reading.tables import DataError
+from mtrl_judge_plugin.harness.ending import UNSCORED
 from mtrl_judge_plugin.training.exporting import ExportError
 from mtrl_judge_plugin.training.exporting.model_card import table
 from mtrl_judge_plugin.training.exporting.weights import complete, has_weights
@@ -81,6 +82,11 @@ class Choice(NamedTuple):
             }
             for name, score in self.scores.items()
         ]
+
+
+def _defined(figure: float | None, otherwise: float) -> float:
+    """A figure of lmms-eval's, whose figures are NaN or null for a task in which no judgment has a verdict."""
+    return otherwise if figure is None or math.isnan(figure) else figure
 
 
 def _cell(macro_f1: float, coverage: float) -> str:
@@ -190,7 +196,8 @@ def write_tasks(data: Path, chosen: Collection[str], folder: Path) -> None:
 
 def evaluate(folder: Path, work: Path, judge_args: str) -> Score:
     """Score a completed checkpoint by `lmms-eval --model mtrl_judge` on the tasks in `work`."""
-    arguments = f"pretrained={folder},ledger={work / 'ledger.sqlite'}"
+    # A checkpoint whose replies cannot be read scores 0; that must not end the choice.
+    arguments = f"pretrained={folder},ledger={work / 'ledger.sqlite'},max_failures=0"
     if judge_args:
         arguments += f",{judge_args}"
     output = work / "results"
@@ -199,12 +206,12 @@ def evaluate(folder: Path, work: Path, judge_args: str) -> Score:
     command += ["--tasks", GROUP, "--include_path", str(work / "tasks"), "--output_path", str(output)]
     done = subprocess.run(command, check=False)
     found = list(output.rglob("*_results.json"))
-    if done.returncode or not found:
+    if done.returncode not in (0, UNSCORED) or not found:
         raise ExportError(f"{folder.name}: lmms-eval failed (its messages stand above); `mtrl-judge doctor` may help")
     report = json.loads(found[0].read_text())
     subsets = {name: values["metadata"]["subset"] for name, values in report["configs"].items()}
     rows = {subset: report["results"][name] for name, subset in subsets.items()}
     return Score(
-        {task: float(row["macro_f1,none"]) for task, row in rows.items()},
-        {task: float(row["coverage,none"]) for task, row in rows.items()},
+        {task: _defined(row["macro_f1,none"], math.nan) for task, row in rows.items()},
+        {task: _defined(row["coverage,none"], 0.0) for task, row in rows.items()},
     )
