@@ -39,7 +39,8 @@ def main() -> None:
     tested = {name: version for name, version in here.items() if added.get(name, version) == version}
     print("# Written by .ci/constraints.py: the versions that the tests passed with.", *lines(tested), sep="\n")
     if others := {name: version for name, version in added.items() if name not in tested}:
-        print("# Resolved by pip, not installed where the tests ran (builds for a GPU, among others):", *lines(others), sep="\n")
+        print("# Resolved by pip, not installed where the tests ran (builds for a GPU, among others):")
+        print(*lines(others), sep="\n")
 
 
 def installed() -> dict[str, str]:

@@ -113,6 +113,23 @@ def test_a_built_wheel_works_in_another_folder_without_the_checkout(elsewhere):
     assert list((elsewhere / "cache").rglob("ledger.sqlite"))
 
 
+def test_a_built_wheel_brings_the_constraints_and_says_how_to_install_more_of_itself(elsewhere):
+    executable = str(elsewhere / "venv" / "bin" / "python")
+    code = (
+        "from mtrl_judge_plugin import installation as i; print(i.constraints('openrlhf') and i.constraints('vllm') "
+        "and i.constraints() == dict(i.constraints('train'))); print(len(i.constraints())); "
+        "print(i.how_to_install('vllm'))"
+    )
+    same, pins, hint = python(code, executable=executable, cwd=elsewhere).splitlines()
+    assert same == "True"
+    assert int(pins) > 200
+    (site,) = (elsewhere / "venv" / "lib").glob("python*/site-packages")
+    file = site / "mtrl_judge_plugin" / "constraints" / "constraints-vllm.txt"
+    assert file.read_bytes() == (ROOT / "constraints-vllm.txt").read_bytes()
+    wheel = next(elsewhere.glob("mtrl_judge-*.whl"))
+    assert hint.endswith(f" install -c {file} 'mtrl-judge[vllm] @ {wheel.as_uri()}'")
+
+
 def test_the_metadata_says_what_users_rely_on():
     about = importlib.metadata.metadata("mtrl-judge")
     extras = set(about.get_all("Provides-Extra"))
@@ -122,3 +139,6 @@ def test_the_metadata_says_what_users_rely_on():
     everything = [line for line in about.get_all("Requires-Dist") if 'extra == "all"' in line]
     assert everything
     assert not any("openrlhf" in line for line in everything)
+    later = [line for line in about.get_all("Requires-Dist") if "openrlhf" in line and "python_version" not in line]
+    assert later == []
+    assert any(line.startswith("filelock<4.3") for line in about.get_all("Requires-Dist"))
