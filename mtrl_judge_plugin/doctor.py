@@ -1,34 +1,50 @@
-"""`mtrl-judge doctor`: is everything in place, and how to mend what is not."""
+"""`mtrl-judge doctor`: does everything work here, found out by running it, and how to mend what does not."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
+import json
 import os
 import platform
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
-DESCRIPTION = (
-    "Prints versions, whether lmms-eval sees the model, the judge provider and the tasks, whether torch and "
-    "torchvision fit, the GPU, and lets the embedded judge answer one question. Exit status 1 if anything fails."
-)
+from mtrl_judge_plugin import __version__, installation
+from mtrl_judge_plugin.culprit import Culprit, culprit_of
 
-_REQUIRED = ("mtrl-judge", "lmms-eval", "torch", "torchvision", "transformers")
-_OPTIONAL = ("vllm", "trl", "peft", "openrlhf")
+DESCRIPTION = """\
+Runs everything once, with the embedded judge: one document through lmms-eval's own evaluator, one question through the
+judge provider, lmms-eval's lists of models and tasks. What fails is reported with the package at fault, its version and
+the command that mends it. Also lists the versions installed, and those that differ from the tested ones.
+
+exit status: 0 if all of it works (versions that differ are only told), 1 if anything fails
+"""
+#: Shown even where they are as tested.
+_SHOWN = ("lmms-eval", "torch", "torchvision", "transformers", "vllm", "trl", "peft", "openrlhf")
+_TASK = "mtrl_judge_embedded_safety"
+#: Seconds that one command of lmms-eval may take.
+_PATIENCE = 600
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was tried.
 
     Attributes:
         name: what.
-        ok: whether it is in order.
+        ok: whether it works.
         detail: what was found.
-        mend: what to do if it is not in order.
+        mend: what to do if it does not work, or "".
     """
 
     name: str
@@ -38,50 +54,78 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Add the options of the command."""
+    parser.add_argument("--json", action="store_true", help="print the findings as one JSON object, for scripts")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; returns the exit status."""
-    # Nothing that a doctor looks at lies on a network; a wrong path must not turn into minutes of retries.
+    # Nothing that is tried here needs a network; a wrong path must not turn into minutes of retries.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    failed = 0
+    found = []
     for finding in findings():
-        print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<24}{finding.detail}", flush=True)
-        if not finding.ok:
-            failed += 1
-            print(f"      {'':<24}-> {finding.mend}", flush=True)
-    print("everything is in order" if not failed else f"{failed} to mend")
+        found.append(finding)
+        if not args.json:
+            _show(finding)
+    failed = [finding.name for finding in found if not finding.ok]
+    if args.json:
+        about = {"ok": not failed, "version": __version__, "differences": _differences()}
+        print(json.dumps({**about, "findings": [asdict(finding) for finding in found]}, indent=1))
+    else:
+        print("everything works" if not failed else f"{len(failed)} to mend: {', '.join(failed)}")
     return 1 if failed else 0
 
 
+def _show(finding: Finding) -> None:
+    print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name:<24}{finding.detail}", flush=True)
+    if finding.mend:
+        print(f"      {'':<24}-> {finding.mend}", flush=True)
+
+
 def findings() -> Iterator[Finding]:
-    """Look at one thing after another; a check that breaks is a finding, not an exception."""
+    """Try one thing after another; a check that breaks is a finding, never an exception."""
     for name, check in _CHECKS.items():
         try:
             yield from check()
-        except Exception as error:  # a doctor must survive whatever the patient has
-            yield Finding(name, False, f"{type(error).__name__}: {error}", "the message above names the cause")
+        except (Exception, SystemExit) as error:  # JudgeStoppedError is a SystemExit
+            yield _broken(name, error)
+
+
+def _broken(name: str, error: BaseException) -> Finding:
+    """The finding of a check that raised, with the package at fault where that can be told."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    blamed = culprit_of(error)
+    if blamed is None:
+        return Finding(name, False, said, f"reinstall what was tested: {installation.how_to_install()}")
+    return Finding(name, False, f"{_blame(blamed)}: {said}", installation.restore_command([blamed.name]))
+
+
+def _blame(blamed: Culprit) -> str:
+    tested = f", tested: {blamed.tested}" if blamed.tested and blamed.tested != blamed.version else ""
+    return f"{blamed.name} {blamed.version}{tested}"
 
 
 def _versions() -> Iterator[Finding]:
     yield Finding("python", True, platform.python_version())
-    for package in (*_REQUIRED, *_OPTIONAL):
-        version = _version(package)
-        if version or package in _REQUIRED:
-            yield Finding(package, version is not None, version or "not installed", f"pip install {package}")
+    differ = {name: (here, tested) for name, here, tested in installation.differences()}
+    for name in _SHOWN:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield Finding(name, True, metadata.version(name))
+    listed = ", ".join(f"{name} {here} (tested: {tested})" for name, (here, tested) in differ.items())
+    mend = installation.restore_command(differ) if differ else ""
+    yield Finding("tested versions", True, f"differ: {listed}" if differ else "all as tested", mend)
 
 
 def _torch_pair() -> Iterator[Finding]:
-    mend = (
-        "torch and torchvision come from different builds; reinstall both together: "
-        "pip uninstall -y torch torchvision, then pip install torch torchvision (or both from one index of CPU builds)"
-    )
     import torch
 
     try:
         importlib.import_module("torchvision")
     except (RuntimeError, ImportError, OSError) as error:
+        mend = (
+            "torch and torchvision come from different builds; reinstall both together: pip uninstall -y torch "
+            f"torchvision && {installation.restore_command(['torch', 'torchvision'])}"
+        )
         yield Finding("torch with torchvision", False, str(error).splitlines()[0], mend)
     else:
         yield Finding("torch with torchvision", True, "load together")
@@ -93,43 +137,9 @@ def _torch_pair() -> Iterator[Finding]:
 
 def _entry_point() -> Iterator[Finding]:
     names = [entry.name for entry in metadata.entry_points(group="lmms_eval.models")]
-    mend = "pip install mtrl-judge (or pip install -e . in a checkout) in the environment of lmms-eval"
-    yield Finding("entry point", "mtrl_judge" in names, "lmms_eval.models: " + (", ".join(names) or "none"), mend)
-
-
-def _model() -> Iterator[Finding]:
-    from lmms_eval.models import list_available_models
-
-    yield Finding("model", "mtrl_judge" in list_available_models(), "lmms-eval --model mtrl_judge", _REGISTRATION)
-
-
-def _provider() -> Iterator[Finding]:
-    from lmms_eval.llm_judge import ProviderFactory
-
-    ok = "mtrl_judge" in ProviderFactory._provider_classes
-    yield Finding("judge provider", ok, "API_TYPE=mtrl_judge", _REGISTRATION)
-    chosen = os.environ.get("API_TYPE")
-    if chosen:
-        yield Finding("API_TYPE", True, f"{chosen}; MTRL_JUDGE_ARGS={os.environ.get('MTRL_JUDGE_ARGS', '')!r}")
-
-
-def _tasks() -> Iterator[Finding]:
-    from lmms_eval.tasks import TaskManager
-
-    tasks = [name for name in TaskManager().all_tasks if name.startswith("mtrl_judge")]
-    yield Finding("tasks", "mtrl_judge_embedded" in tasks, f"{len(tasks)} named mtrl_judge*", _REGISTRATION)
-
-
-def _embedded_judge() -> Iterator[Finding]:
-    from mtrl_judge_plugin.benchmarks.embedded import load
-    from mtrl_judge_plugin.loading import load_judge
-
-    start = time.monotonic()
-    sample = load("test", "safety")[0]
-    verdict = load_judge(ledger="none").judge([sample])[0]
-    detail = f"{sample.question!r} -> {verdict.answer} (label {sample.label}; {time.monotonic() - start:.1f} s)"
-    mend = verdict.error or ""
-    yield Finding("embedded judge", verdict.answer is not None, detail, mend)
+    ok = "mtrl_judge" in names
+    found = "lmms_eval.models: " + (", ".join(names) or "none")
+    yield Finding("entry point", ok, found, "" if ok else installation.how_to_install())
 
 
 def _ledger() -> Iterator[Finding]:
@@ -139,21 +149,128 @@ def _ledger() -> Iterator[Finding]:
     yield Finding("ledger", True, str(default_path()))
 
 
-def _version(package: str) -> str | None:
+def _evaluation() -> Iterator[Finding]:
+    """One document through the host's evaluator, as `lmms-eval --model mtrl_judge` does it, and its results file."""
+    start = time.monotonic()
+    with _quiet() as said, tempfile.TemporaryDirectory() as folder:
+        from lmms_eval.evaluator import simple_evaluate
+        from lmms_eval.loggers import EvaluationTracker
+
+        tracker = EvaluationTracker(output_path=folder)
+        results = simple_evaluate(
+            model="mtrl_judge",
+            model_args="ledger=none",
+            tasks=[_TASK],
+            limit=1,
+            log_samples=False,
+            evaluation_tracker=tracker,
+        )
+        tracker.save_results_aggregated(results=results, samples=None, datetime_str="doctor")
+        saved = list(Path(folder).rglob("*_results.json"))
+    counts = results["mtrl_judge"]["model"][_TASK]
+    scored = bool(saved) and counts["asked"] == 1 and not counts["failed"] and not counts["unreadable"]
+    took = f"one document of {_TASK}; {time.monotonic() - start:.1f} s"
+    why = str(counts["example"] or "the results file was not written") + ": " + said.getvalue()[-300:]
+    yield Finding("lmms-eval evaluator", scored, took if scored else why, "" if scored else _REINSTALL)
+
+
+def _provider() -> Iterator[Finding]:
+    """One question through the judge provider, as a task asks it."""
+    from lmms_eval.llm_judge import Request, ServerConfig, get_server
+
+    from mtrl_judge_plugin import probe
+    from mtrl_judge_plugin.harness.backend import close_backend
+
+    start = time.monotonic()
+    arguments = "ledger=none"
+    with _environment(MTRL_JUDGE_ARGS=arguments), _quiet():
+        server = get_server("mtrl_judge", ServerConfig(model_name="embedded"))
+        response = server.evaluate(Request(messages=probe.question()))
+        close_backend(arguments)
+    said = f"API_TYPE=mtrl_judge answers {response.content!r}; {time.monotonic() - start:.1f} s"
+    ok = response.success and response.content == "yes"
+    yield Finding("judge provider", ok, said if ok else str(response.error_message or said), "" if ok else _REINSTALL)
+    if own := os.environ.get("MTRL_JUDGE_ARGS"):
+        from mtrl_judge_plugin.loading import check_arguments
+
+        check_arguments(own)
+        yield Finding("MTRL_JUDGE_ARGS", True, f"{own} (options known; that judge was not loaded)")
+
+
+def _lists() -> Iterator[Finding]:
+    """Whether lmms-eval's commands list the model and the tasks."""
+    models = _lmms_eval("models")
+    ok = "mtrl_judge" in models
+    yield Finding("lmms-eval models", ok, "lists mtrl_judge" if ok else _last(models), "" if ok else _REINSTALL)
+    tasks = _lmms_eval("--tasks", "list")
+    number = sum(line.split()[-1].startswith("mtrl_judge") for line in tasks.splitlines() if line.strip())
+    ok = number > 0
+    found = f"lists {number} tasks named mtrl_judge*" if ok else _last(tasks)
+    yield Finding("lmms-eval --tasks list", ok, found, "" if ok else _REINSTALL)
+    newer = "mtrl_judge" in _lmms_eval("tasks", "list")
+    shown = "lists them too" if newer else "does not list them: it loads no plugins. Use lmms-eval --tasks list"
+    yield Finding("lmms-eval tasks list", True, shown)
+
+
+def _lmms_eval(*arguments: str) -> str:
+    command = [sys.executable, "-c", "from lmms_eval.cli.dispatch import main; main()", *arguments]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_PATIENCE,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout + done.stderr
+
+
+def _last(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it printed nothing"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[io.StringIO]:
+    """Keep what libraries print; the doctor's own lines are printed outside."""
+    from loguru import logger
+
+    text = io.StringIO()
+    logger.remove()  # its sinks hold the stdout of before
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        yield text
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = old
 
 
-_REGISTRATION = "a warning 'Failed to load model entry-point manifests' above names the cause"
+def _differences() -> list[dict[str, Any]]:
+    with contextlib.suppress(OSError):
+        return [
+            {"name": name, "installed": here, "tested": tested} for name, here, tested in installation.differences()
+        ]
+    return []
+
+
+_REINSTALL = f"reinstall the versions that were tested: {installation.how_to_install()}"
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "versions": _versions,
     "torch with torchvision": _torch_pair,
     "entry point": _entry_point,
-    "model": _model,
-    "judge provider": _provider,
-    "tasks": _tasks,
     "ledger": _ledger,
-    "embedded judge": _embedded_judge,
+    "lmms-eval evaluator": _evaluation,
+    "judge provider": _provider,
+    "lmms-eval's lists": _lists,
 }

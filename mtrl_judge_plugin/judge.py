@@ -87,8 +87,8 @@ class Judge:
         verdict: "reason" (reasoning, then the verdict) or "direct" (probabilities of the choices, one forward pass).
         lenient: read replies leniently: for models that were not trained on our format.
         strict: raise UnscoredError at the first judgment without a verdict instead of returning it unscored.
-        max_failures: raise UnscoredError after so many new judgments without a verdict in a row (0 = never), and log the
-            first one. None: do neither.
+        max_failures: raise UnscoredError after so many new judgments without a verdict in a row (0 = never), and log
+            the first one. None: do neither.
         votes: how many sampled replies to each sample vote on its verdict; a tie is unscored.
         sampling: `max_new_tokens` is the budget of the reasoning; the verdict has its own.
         ledger: cache and log, or None.
@@ -142,7 +142,7 @@ class Judge:
         return asking.model_name(self.engine)
 
     def summary(self) -> str:
-        """One line for the end of a run: how many judgments, from cache, forced, failed, an example, where the ledger is."""
+        """One line for the end of a run: judgments by what became of them, an example, where the ledger is."""
         counts = self.counts
         total = counts["judged"] + counts["cached"]
         return (
@@ -345,7 +345,7 @@ class Judge:
         return True
 
     def _watch(self, entry: Entry, name: str, strict: bool) -> None:
-        """Look at a new judgment: say what is wrong with the first that has no verdict, and stop where too many have none.
+        """Look at a new judgment: log the first that has no verdict, and stop where too many have none.
 
         Raises:
             UnscoredError: as `judge`.

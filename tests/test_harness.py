@@ -1,4 +1,3 @@
-import importlib
 import json
 import os
 import subprocess
@@ -12,7 +11,7 @@ from loguru import logger
 from PIL import Image
 from stub_engine import StubEngine
 
-from mtrl_judge_plugin import cli, engines
+from mtrl_judge_plugin import engines
 from mtrl_judge_plugin.harness.model import MTRLJudge
 from mtrl_judge_plugin.harness.plugin import register
 from mtrl_judge_plugin.harness.task import JudgeTask
@@ -160,30 +159,3 @@ def test_two_processes_report_what_one_does(tmp_path):
     assert len(one) == 7
     assert all(one[task]["coverage,none"] == 1.0 for task in one)
     assert {task: pytest.approx(row, nan_ok=True) for task, row in one.items()} == two
-
-
-def test_doctor_finds_everything_in_order(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cli.main(["doctor"]) == 0
-    printed = capsys.readouterr().out
-    assert "FAIL" not in printed
-    for name in ("entry point", "judge provider", "tasks", "embedded judge", "torch with torchvision"):
-        assert f"ok    {name}" in printed
-
-
-def test_doctor_explains_the_torchvision_error(capsys, monkeypatch):
-    from mtrl_judge_plugin import doctor
-
-    real = importlib.import_module
-
-    def broken(name):
-        if name == "torchvision":
-            raise RuntimeError("operator torchvision::nms does not exist")
-        return real(name)
-
-    monkeypatch.setattr(doctor.importlib, "import_module", broken)
-    monkeypatch.setattr(doctor, "_CHECKS", {"torch with torchvision": doctor._torch_pair})
-    assert cli.main(["doctor"]) == 1
-    printed = capsys.readouterr().out
-    assert "FAIL  torch with torchvision" in printed
-    assert "pip uninstall -y torch torchvision" in printed

@@ -158,3 +158,12 @@ def backend_of(arguments: str) -> Backend:
             except Exception as error:  # a judge that cannot be built judges nothing: every score of the run would be 0
                 raise ENDING.stop(f"MTRL_JUDGE_ARGS={arguments!r}: {error}", NOT_RUN) from error
         return _backends[key]
+
+
+def close_backend(arguments: str) -> None:
+    """Forget the judge for these arguments; nothing is reported about it at the end of the program."""
+    with _building:
+        backend = _backends.pop((os.getpid(), arguments), None)
+    if backend is not None:
+        atexit.unregister(backend.report)
+        backend.batcher.close()

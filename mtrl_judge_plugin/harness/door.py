@@ -35,6 +35,7 @@ class Door:
         stopping: whether the command is being ended.
         max_failures: failed judgments in a row at which the command ends; 0 = never.
         strict: end it at the first judgment without a verdict.
+        only: every task's judge is this one; otherwise those that never ask may rightly ask another.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Door:
         *,
         max_failures: int = MAX_FAILURES,
         strict: bool = False,
+        only: bool = True,
     ) -> None:
         self.token = secrets.token_urlsafe(16)
         self.tallies = Tallies(say, stop, max_failures=max_failures, strict=strict)
         self.misled = False
         self._app = app
         self._stop, self._stopping = stop, stopping
+        self._only = only
         self._now: dict[str, str] = {}  # process -> label of the task that it scores
         self._labels: dict[tuple[str, str], str] = {}  # (evaluation, task) -> label in the tallies
         self._expected: set[str] = set()
@@ -59,7 +62,7 @@ class Door:
     @property
     def silent(self) -> list[str]:
         """The tasks that were certain to ask and never did."""
-        return sorted(self._expected - set(self.tallies.tasks))
+        return sorted(self._expected - set(self.tallies.tasks)) if self._only else []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request; an ASGI application."""
@@ -195,4 +198,3 @@ def json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-

@@ -15,7 +15,7 @@ import math
 import os
 import textwrap
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from mtrl_judge_plugin.harness.always_asks import always_asks
 from mtrl_judge_plugin.harness.door import ADDRESS
 from mtrl_judge_plugin.harness.ending import ENDING, ERROR, NOT_RUN, say
-from mtrl_judge_plugin.harness.tallies import Counts, Tallies, Tally
+from mtrl_judge_plugin.harness.tallies import Counts, Failure, Tallies, Tally
 
 #: `--model` and `API_TYPE` of this plugin.
 NAME = "mtrl_judge"
@@ -261,8 +261,10 @@ def _gather(task: str) -> None:
 
 def _portable(tally: Tally) -> Tally:
     """Without what only this process can tell apart."""
-    failures = {(os.getpid(), number): failure for number, failure in enumerate(tally.failures.values())}
-    return Tally(tally.answered, tally.cached, tally.forced, tally.tokens, dict(failures), tally.seconds)
+    failures: dict[Hashable, Failure] = {
+        (os.getpid(), number): failure for number, failure in enumerate(tally.failures.values())
+    }
+    return Tally(tally.answered, tally.cached, tally.forced, tally.tokens, failures, tally.seconds)
 
 
 def _consolidate_results(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from lmms_eval.api.model import lmms
 from mtrl_judge_plugin.engines import Conversation, EngineError, Sampling
 from mtrl_judge_plugin.harness.ending import ENDING, NOT_RUN, say
 from mtrl_judge_plugin.harness.evaluation import EVALUATION
-from mtrl_judge_plugin.harness.tallies import MAX_FAILURES, Failure, Tallies, warnings
+from mtrl_judge_plugin.harness.tallies import LEFT_OUT, MAX_FAILURES, Failure, Tallies, warnings
 from mtrl_judge_plugin.harness.task import JudgeTask, to_sample
 from mtrl_judge_plugin.judge import Judge, UnscoredError
 from mtrl_judge_plugin.ledger import LedgerError
@@ -174,7 +174,7 @@ class MTRLJudge(lmms):
         """At the end of the program: what has no verdict."""
         if self.judge.counts["failed"] + self.judge.counts["unreadable"]:
             process = f" (process {self._rank})" if self._world_size > 1 else ""
-            lines = [f"mtrl_judge{process}: {self.judge.summary()}", *warnings(self._tallies.tasks)]
+            lines = [f"mtrl_judge{process}: {self.judge.summary()}", *warnings(self._tallies.tasks, LEFT_OUT)]
             print("\n".join(lines), file=sys.stderr, flush=True)
 
 

@@ -52,16 +52,16 @@ Most tasks write a 0 for a judgment without a verdict. The summary counts it as 
 unreadable: the reply held no verdict) and names the tasks whose scores must not be read; lmms-eval's results file holds
 the same counts, under "mtrl_judge". Metrics of a task whose judgments all failed are NaN there and in the table.
 
-The first judgment without a verdict prints a line. After 20 in a row (--max-failures) the command is ended. --strict (or
-strict=true in --args) ends it at the first one. Requests that a client sends again by itself do not count: those it
-gave up on, and those that met a full queue (429).
+The first judgment without a verdict prints a line. After 20 in a row (--max-failures) the command is ended. --strict
+(or strict=true in --args) ends it at the first one. Requests that a client sends again by itself do not count: those
+that it gave up on, and those that met a full queue (429).
 
 exit status
   the command's own   judgments have their verdicts, or some are missing and --strict is not set
   2                   the command was not run
-  3                   the run was stopped; all judgments of a task failed; a task whose scoring always asks a judge never
-                      did (replies from the ledger count); with --strict also: any judgment has no verdict at the end,
-                      or the judge was never called
+  3                   the run was stopped; all judgments of a task failed; a task whose scoring always asks a judge
+                      never did (replies from the ledger count); with --strict also: any judgment has no verdict at
+                      the end, or the judge was never called
   126, 127            the command cannot be run, or was not found
 
 Limits. Tasks are told apart by lmms-eval with this plugin in its environment; the judgments of other programs are one
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
             return _refuse(str(error))
         most = most if args.max_failures is None else args.max_failures
         stops = _Stops()
-        door = Door(room, _tell, stops.stop, lambda: stops.begun, strict=strict, max_failures=most)
+        door = Door(room, _tell, stops.stop, lambda: stops.begun, strict=strict, max_failures=most, only=not args.keep)
         base = f"http://127.0.0.1:{listener.getsockname()[1]}/{door.token}"
         found = environment(base, os.environ)
         variables = {name: value for name, value in found.items() if name not in args.keep}

@@ -106,7 +106,6 @@ class Tally:
         self.seconds = max(self.seconds, other.seconds)
 
 
-
 class Tallies:
     """The tallies of a run, safe for any number of threads.
 
@@ -231,7 +230,12 @@ def _row(tally: Tally) -> list[float]:
     ]
 
 
-def warnings(tallies: Mapping[str, Tally]) -> list[str]:
+#: What becomes of a judgment without a verdict.
+AS_ZERO = "Most tasks score such judgments as 0 or -1."
+LEFT_OUT = "Tasks of mtrl_judge leave such replies out and show coverage; other tasks score them as wrong."
+
+
+def warnings(tallies: Mapping[str, Tally], effect: str = AS_ZERO) -> list[str]:
     """Lines about the tasks whose scores must not be read as they stand; none if every judgment has a verdict."""
     failed = {task: tally for task, tally in sorted(tallies.items()) if tally.failures}
     lines = [
@@ -240,7 +244,7 @@ def warnings(tallies: Mapping[str, Tally]) -> list[str]:
     ]
     if failed:
         lines += [
-            f"WARNING: DO NOT READ THE SCORES OF {', '.join(failed)}. Most tasks score such judgments as 0 or -1.",
+            f"WARNING: DO NOT READ THE SCORES OF {', '.join(failed)}. {effect}",
             "Repair the judge and run the command again: judgments that have a verdict are not asked again.",
         ]
     return lines

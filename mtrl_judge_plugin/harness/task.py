@@ -107,6 +107,8 @@ class JudgeTask(ConfigurableMessagesTask):
         """
         try:
             data = self._load()
+        except (ImportError, AttributeError, NameError):  # a fault of the installation, not of the data
+            raise
         except Exception as error:  # files of others: whatever a library raises on them
             self.missing = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
             logger.warning(f"task {self.config.task} is not scored: {self.missing}")
@@ -119,7 +121,7 @@ class JudgeTask(ConfigurableMessagesTask):
         if self.missing is None:
             super().build_all_requests(**options)
         else:
-            self._instances = []
+            self._instances: list[Any] = []
 
     def _load(self) -> datasets.Dataset:
         """The benchmark's Samples and their twins.

@@ -1,0 +1,100 @@
+"""Which installed package is at fault when something breaks: from the exception, its causes and its traceback."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from mtrl_judge_plugin import installation
+
+#: The program that breaks is not at fault for what it imports.
+_NEVER = {"mtrl-judge", "lmms-eval"}
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """An installed package.
+
+    Attributes:
+        name: of the distribution, normalised.
+        version: that is installed; "not installed" if it is missing.
+        tested: the version that it was tested with, or None.
+    """
+
+    name: str
+    version: str
+    tested: str | None
+
+
+def culprit_of(error: BaseException) -> Culprit | None:
+    """The package that most likely broke, or None.
+
+    Packages are suspected in this order: those that the exception names (a module that cannot be imported, a module or
+    object without an attribute), then those whose code raised, the innermost first; the same for each cause of the
+    exception. The first suspect in another version than the tested one is taken, else the first one.
+    """
+    suspects = list(dict.fromkeys(name for one in _chain(error) for name in (*_named(one), *_raised(one))))
+    suspects = [name for name in suspects if name not in _NEVER]
+    try:
+        tested = installation.constraints()
+        moved = {name for name, _, _ in installation.differences()}
+    except OSError:
+        tested, moved = {}, set()
+    name = next((name for name in suspects if name in moved), suspects[0] if suspects else None)
+    if name is None:
+        return None
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        version = "not installed"
+    return Culprit(name, version, tested.get(name))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The causes of an exception, the first one first."""
+    if error is not None:
+        yield from _chain(error.__cause__ or error.__context__)
+        yield error
+
+
+def _named(error: BaseException) -> Iterator[str]:
+    """The packages that an exception itself speaks of."""
+    if isinstance(error, ImportError) and error.name:
+        yield from _distributions(error.name)
+    if isinstance(error, AttributeError) and error.obj is not None:
+        module = error.obj.__name__ if isinstance(error.obj, ModuleType) else _module_of(error.obj)
+        yield from _distributions(module)
+
+
+def _module_of(thing: object) -> str:
+    kind = thing if isinstance(thing, type) else type(thing)
+    return kind.__module__
+
+
+def _distributions(module: str) -> list[str]:
+    """The distributions of a module's top-level package; its own name where it is missing but one of the tested."""
+    top = module.partition(".")[0]
+    found = metadata.packages_distributions().get(top, [])
+    if not found and installation.normal(top) in installation.constraints():
+        found = [top]
+    return [installation.normal(name) for name in found]
+
+
+def _raised(error: BaseException) -> Iterator[str]:
+    """The packages whose code stands in the traceback, the innermost first."""
+    places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+    files = []
+    trace = error.__traceback__
+    while trace is not None:
+        files.append(trace.tb_frame.f_code.co_filename)
+        trace = trace.tb_next
+    for file in reversed(files):
+        for place in places:
+            path = Path(file)
+            if path.is_relative_to(place):
+                top = path.relative_to(place).parts[0]
+                yield from _distributions(top.removesuffix(".py"))
