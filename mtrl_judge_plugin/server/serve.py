@@ -31,9 +31,9 @@ What comes back is the verdict alone, in the form that the prompt asks for; the 
 `reasoning_content` and does not count against `max_tokens`. A reply in the wrong form is asked for once more; if it is
 still wrong, the request fails (422) instead of returning a guess. Concurrent requests share engine batches.
 
-Before it serves, the judge must answer one probe question (text and a small image): exit status 2 if it is dead or cannot
-be read. Failed requests are counted in /metrics and in the last line; strict and max_failures do nothing here, since one
-client must not be able to end the server of all.
+Before it serves, the judge must answer one probe question (text and a small image): exit status 2 if it is dead or
+cannot be read. Failed requests are counted in /metrics and in the last line; strict and max_failures do nothing here,
+since one client must not be able to end the server of all.
 
 Only data URLs are taken as images, unless --allow-host or --allow-folder says otherwise. Greedy replies come from the
 ledger when they are asked for again, and so do sampled ones (temperature above 0) where the request names a seed.
@@ -153,7 +153,9 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise ValueError(f"--port {port}: another program uses it; name another one, or 0 for a free one") from error
+            raise ValueError(
+                f"--port {port}: another program uses it; name another one, or 0 for a free one"
+            ) from error
         raise ValueError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}") from error
     listener.set_inheritable(True)
     return listener
