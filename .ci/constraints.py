@@ -71,11 +71,12 @@ def newest(found: dict[str, str], pins: dict[str, str]) -> str:
     >>> newest({"a": "2", "b": "1", "c": "3"}, {"a": "1", "b": "1"})
     'newest releases: 2 of 3 packages differ from constraints.txt: a 1 -> 2, c (new) -> 3'
     """
-    names = sorted(name for name in found.keys() - _LEFT_OUT if found[name] != pins.get(name))
+    others = found.keys() - _LEFT_OUT
+    names = sorted(name for name in others if found[name] != pins.get(name))
     if not names:
-        return f"newest releases: the same {len(found)} packages as in constraints.txt"
+        return f"newest releases: the same {len(others)} packages as in constraints.txt"
     changes = ", ".join(f"{name} {pins.get(name, '(new)')} -> {found[name]}" for name in names)
-    return f"newest releases: {len(names)} of {len(found)} packages differ from constraints.txt: {changes}"
+    return f"newest releases: {len(names)} of {len(others)} packages differ from constraints.txt: {changes}"
 
 
 def _versions(found: Iterable[tuple[str, str]]) -> dict[str, str]:

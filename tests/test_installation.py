@@ -267,6 +267,33 @@ def test_the_restore_command_moves_what_differs_and_rewrites_what_is_broken(tmp_
     assert installation.restore_command([]) == ""
 
 
+def script(tmp_path, option, **versions):
+    """What .ci/constraints.py prints about a report of pip."""
+    report = tmp_path / "report.json"
+    found = [{"metadata": {"name": name, "version": version}} for name, version in versions.items()]
+    report.write_text(json.dumps({"install": found}))
+    command = [sys.executable, str(ROOT / ".ci" / "constraints.py"), option, str(report)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_newest_releases_are_told_from_the_constraints_in_one_line(tmp_path):
+    pinned = installation.constraints()
+    equal = {"Pillow": pinned["pillow"], "torch": pinned["torch"] + "+cpu", "mtrl-judge": "9"}
+    (line,) = script(tmp_path, "--newest", **equal)
+    assert line == "newest releases: the same 2 packages as in constraints.txt"
+    (line,) = script(tmp_path, "--newest", **equal, FileLock="4.3.1", nobody_has="2")
+    assert line.endswith(f" differ from constraints.txt: filelock {pinned['filelock']} -> 4.3.1, nobody-has (new) -> 2")
+
+
+def test_what_was_only_resolved_is_kept_apart_from_what_was_run(tmp_path):
+    here = metadata.version("filelock")
+    lines = script(tmp_path, "--add", FileLock=here, pillow="0.1", flash_attn="2.8.3+cu130")
+    at = next(number for number, line in enumerate(lines) if line.startswith("# Resolved"))
+    assert lines[at + 1 :] == ["flash-attn==2.8.3", "pillow==0.1"]
+    assert f"filelock=={here}" in lines[:at]
+    assert not [line for line in lines[:at] if line.startswith(("pillow==", "mtrl-judge==", "pip=="))]
+
+
 @pytest.mark.parametrize("words", ["run -- true", "grpo --recipe r --data d --model m --out o"])
 def test_commands_that_need_posix_say_so_at_once(words, monkeypatch, capsys):
     monkeypatch.delattr(os, "killpg")
