@@ -65,7 +65,7 @@ share = number(0, 1)
 
 def text(given: str) -> str:
     """Any text but an empty one, which is most often an unset variable of a script: `--url "$JUDGE"`."""
-    if not given.strip():
+    if not given:
         raise argparse.ArgumentTypeError("is empty; give a value, or leave the flag out")
     return given
 
