@@ -115,6 +115,8 @@ class Judge:
     ) -> None:
         if verdict not in ("reason", "direct"):
             raise ValueError(f"verdict={verdict}: unknown; reason or direct")
+        if max_failures is not None and max_failures < 0:
+            raise ValueError(f"max_failures={max_failures}: want 0 (never stop) or more")
         if votes < 1:
             raise ValueError(f"votes={votes}: want 1 or more")
         if votes > 1 and verdict == "direct":

@@ -147,15 +147,19 @@ def run(folder, *launcher):
     command = [*launcher, "-m", "lmms_eval", "--model", "mtrl_judge", *options, "--output_path", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    results = json.loads(next(folder.rglob("*_results.json")).read_text())["results"]
-    return {
-        task: {name: value for name, value in row.items() if name.endswith(",none")} for task, row in results.items()
+    found = json.loads(next(folder.rglob("*_results.json")).read_text())
+    metrics = {
+        task: {name: value for name, value in row.items() if name.endswith(",none")}
+        for task, row in found["results"].items()
     }
+    return metrics, found["mtrl_judge"]["model"]
 
 
 def test_two_processes_report_what_one_does(tmp_path):
-    one = run(tmp_path / "one", sys.executable)
-    two = run(tmp_path / "two", sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
+    one, counts = run(tmp_path / "one", sys.executable)
+    two, both = run(tmp_path / "two", sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2")
+    assert both == counts
+    assert {count["asked"] for count in counts.values()} == {25}
     assert len(one) == 7
     assert all(one[task]["coverage,none"] == 1.0 for task in one)
     assert {task: pytest.approx(row, nan_ok=True) for task, row in one.items()} == two
