@@ -148,7 +148,7 @@ def test_metrics_are_what_the_verdicts_imply(benchmarks: Path, tmp_path: Path, s
         assert done.metric("llava_in_the_wild", f"gpt_eval_llava_{category}") == pytest.approx(score)
     assert len(done.judgments) == 4 + 3 + 4
     assert all(len(reply) > 1000 and verdict and not error for reply, verdict, error in done.judgments)
-    assert "11 judgments (0 from cache, 0 forced), 0 failed; ledger: " in done.errors
+    assert "11 judgments (0 from cache, 0 forced), 0 without a verdict; ledger: " in done.errors
     usage = done.results["usage"]
     assert usage["by_source"]["judge"]["n_api_calls"] == 11
     assert {"mmvet", "k12", "llava_in_the_wild"} <= usage["by_task"].keys()
@@ -156,23 +156,23 @@ def test_metrics_are_what_the_verdicts_imply(benchmarks: Path, tmp_path: Path, s
 
 def test_failed_judgments_end_in_a_summary_not_in_a_loop(benchmarks: Path, tmp_path: Path) -> None:
     done = run(benchmarks, tmp_path, DUMMY, "engine=stub,nonce=stock,style=error")
-    assert done.code == 0, done.errors[-4000:]
+    assert done.code == 3, done.errors[-4000:]
     assert len(done.judgments) == 11
-    assert "11 judgments (0 from cache, 0 forced), 11 failed; ledger: " in done.errors
-    assert "11 judgments have no verdict, for example: no such luck" in done.errors
+    assert "11 judgments (0 from cache, 0 forced), 11 without a verdict; ledger: " in done.errors
+    assert "DO NOT READ THE SCORES OF k12, llava_in_the_wild, mmvet." in done.errors
 
 
 def test_strict_ends_the_run(benchmarks: Path, tmp_path: Path) -> None:
     done = run(benchmarks, tmp_path, DUMMY, "engine=stub,nonce=stock,style=error,strict=true")
-    assert done.code == 1
+    assert done.code == 3
     assert done.results == {}
     assert len(done.judgments) <= 4
-    assert "stopped at the first judgment without a verdict (strict): no such luck" in done.errors
+    assert "stopped: a judgment of mmvet has no verdict (strict): no such luck" in done.errors
 
 
 def test_a_wrong_configuration_ends_the_run(benchmarks: Path, tmp_path: Path) -> None:
     done = run(benchmarks, tmp_path, DUMMY, "engine=stub,nonce=stock,stile=tags", tasks="k12")
-    assert done.code == 1
+    assert done.code == 2
     assert "stile=tags: unknown option; did you mean style?" in done.errors
 
 
@@ -180,7 +180,7 @@ def test_the_embedded_judge_runs_offline(benchmarks: Path, tmp_path: Path) -> No
     """It knows drawn scenes, digits and photo quality only: what is shown here is that it is asked and the run ends."""
     assert any(tiny.JUDGE.glob("*.safetensors")), f"no checkpoint in {tiny.JUDGE}"
     done = run(benchmarks, tmp_path, ["--model", "mtrl_judge", "--gen_kwargs", "max_new_tokens=16"], "")
-    assert done.code == 0, done.errors[-4000:]
+    assert done.code in (0, 3), done.errors[-4000:]
     assert {"mmvet", "k12", "llava_in_the_wild"} <= done.results["results"].keys()
     assert len(done.judgments) >= 4 + 3 + 4
     assert "mtrl_judge as judge backend: 11 judgments (" in done.errors
