@@ -54,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (module, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == asked:  # only the command that was asked for is imported
-            room = importlib.import_module(module)
+            try:
+                room = importlib.import_module(module)
+            except ImportError as error:
+                missing = (error.name or "").partition(".")[0]
+                print(f"mtrl-judge {name}: {error}; {sys.executable} -m pip install {missing}", file=sys.stderr)
+                return 1
             command.description = room.DESCRIPTION
             room.add_arguments(command)
             command.set_defaults(run=room.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,19 @@ from mtrl_judge_plugin import installation
 
 #: The program that breaks is not at fault for what it imports.
 _NEVER = {"mtrl-judge", "lmms-eval"}
+#: Import name -> package, where they differ and a package that is missing cannot tell.
+_PACKAGE_OF = {
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+#: Errors that speak of code which does not fit other code. Others may be about data, whoever raises them.
+_OF_CODE = (ImportError, AttributeError, NameError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -35,9 +49,16 @@ def culprit_of(error: BaseException) -> Culprit | None:
 
     Packages are suspected in this order: those that the exception names (a module that cannot be imported, a module or
     object without an attribute), then those whose code raised, the innermost first; the same for each cause of the
-    exception. The first suspect in another version than the tested one is taken, else the first one.
+    exception. A missing module is at fault by itself. Else the first suspect in another version than the tested one is
+    taken, or the first one. Errors that may be about data, such as a damaged file, are nobody's.
     """
-    suspects = list(dict.fromkeys(name for one in _chain(error) for name in (*_named(one), *_raised(one))))
+    chain = list(_chain(error))
+    for one in chain:
+        if isinstance(one, ModuleNotFoundError) and one.name and (absent := _absent(one.name)):
+            return Culprit(absent, "not installed", installation.constraints().get(absent))
+    if not any(isinstance(one, (*_OF_CODE, OSError, RuntimeError)) for one in chain):
+        return None
+    suspects = list(dict.fromkeys(name for one in chain for name in (*_named(one), *_raised(one))))
     suspects = [name for name in suspects if name not in _NEVER]
     try:
         tested = installation.constraints()
@@ -70,17 +91,22 @@ def _named(error: BaseException) -> Iterator[str]:
         yield from _distributions(module)
 
 
+def _absent(module: str) -> str | None:
+    """The package of a module whose top-level package is not there; None if it is, or if it is Python's own."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or metadata.packages_distributions().get(top):
+        return None
+    return installation.normal(_PACKAGE_OF.get(top, top))
+
+
 def _module_of(thing: object) -> str:
     kind = thing if isinstance(thing, type) else type(thing)
     return kind.__module__
 
 
 def _distributions(module: str) -> list[str]:
-    """The distributions of a module's top-level package; its own name where it is missing but one of the tested."""
-    top = module.partition(".")[0]
-    found = metadata.packages_distributions().get(top, [])
-    if not found and installation.normal(top) in installation.constraints():
-        found = [top]
+    """The distributions of a module's top-level package."""
+    found = metadata.packages_distributions().get(module.partition(".")[0], [])
     return [installation.normal(name) for name in found]
 
 

@@ -19,6 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from mtrl_judge_plugin import __version__, installation
 from mtrl_judge_plugin.culprit import Culprit, culprit_of
 
@@ -83,10 +85,16 @@ def _show(finding: Finding) -> None:
 
 
 def findings() -> Iterator[Finding]:
-    """Try one thing after another; a check that breaks is a finding, never an exception."""
+    """Try one thing after another; a check that breaks is a finding, never an exception.
+
+    Without the entry point lmms-eval does not know this package, and nothing more is tried.
+    """
     for name, check in _CHECKS.items():
         try:
-            yield from check()
+            for finding in check():
+                yield finding
+                if finding.name == "entry point" and not finding.ok:
+                    return
         except (Exception, SystemExit) as error:  # JudgeStoppedError is a SystemExit
             yield _broken(name, error)
 
@@ -95,8 +103,13 @@ def _broken(name: str, error: BaseException) -> Finding:
     """The finding of a check that raised, with the package at fault where that can be told."""
     said = " ".join(f"{type(error).__name__}: {error}".split())
     blamed = culprit_of(error)
+    own = getattr(error, "name", None) or ""
+    if isinstance(error, ImportError) and own.partition(".")[0] in sys.stdlib_module_names:
+        return Finding(name, False, said, "this Python was built without it; use another build of Python")
+    if blamed is None and type(error).__module__.startswith("mtrl_judge_plugin."):
+        return Finding(name, False, said, "the message says what to change")
     if blamed is None:
-        return Finding(name, False, said, f"reinstall what was tested: {installation.how_to_install()}")
+        return Finding(name, False, said, _REINSTALL)
     return Finding(name, False, f"{_blame(blamed)}: {said}", installation.restore_command([blamed.name]))
 
 
@@ -108,6 +121,9 @@ def _blame(blamed: Culprit) -> str:
 def _versions() -> Iterator[Finding]:
     yield Finding("python", True, platform.python_version())
     differ = {name: (here, tested) for name, here, tested in installation.differences()}
+    if missing := sorted(_missing("mtrl-judge", set())):
+        mend = installation.restore_command(missing)
+        yield Finding("required packages", False, f"not installed: {', '.join(missing)}", mend)
     for name in _SHOWN:
         with contextlib.suppress(metadata.PackageNotFoundError):
             yield Finding(name, True, metadata.version(name))
@@ -116,16 +132,29 @@ def _versions() -> Iterator[Finding]:
     yield Finding("tested versions", True, f"differ: {listed}" if differ else "all as tested", mend)
 
 
+def _missing(package: str, seen: set[str]) -> set[str]:
+    """The packages that one needs, and those need in turn, and that are not installed."""
+    seen.add(package)
+    try:
+        needs = [Requirement(line) for line in metadata.requires(package) or ()]
+    except metadata.PackageNotFoundError:
+        return {package}
+    here = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    new = {installation.normal(need.name) for need in here} - seen
+    return {name for need in sorted(new) if need not in seen for name in _missing(need, seen)}
+
+
 def _torch_pair() -> Iterator[Finding]:
     import torch
 
     try:
         importlib.import_module("torchvision")
     except (RuntimeError, ImportError, OSError) as error:
-        mend = (
-            "torch and torchvision come from different builds; reinstall both together: pip uninstall -y torch "
-            f"torchvision && {installation.restore_command(['torch', 'torchvision'])}"
-        )
+        blamed = culprit_of(error)
+        if blamed is not None and blamed.name not in ("torch", "torchvision"):
+            raise
+        pair = installation.restore_command(["torch", "torchvision"])
+        mend = f"torch and torchvision come from different builds; reinstall both together: {pair}"
         yield Finding("torch with torchvision", False, str(error).splitlines()[0], mend)
     else:
         yield Finding("torch with torchvision", True, "load together")
@@ -140,6 +169,45 @@ def _entry_point() -> Iterator[Finding]:
     ok = "mtrl_judge" in names
     found = "lmms_eval.models: " + (", ".join(names) or "none")
     yield Finding("entry point", ok, found, "" if ok else installation.how_to_install())
+
+
+def _engines() -> Iterator[Finding]:
+    """Whether the ways to run a model can be imported; vLLM only where it is installed."""
+    from mtrl_judge_plugin.engines.endpoint import EndpointEngine
+
+    EndpointEngine("http://127.0.0.1:9/v1", "doctor")
+    yield Finding("engine=endpoint", True, "the openai client is there (no server was asked)")
+
+
+def _embedded_judge() -> Iterator[Finding]:
+    """Whether the embedded judge's files can be loaded: what is tried below needs them."""
+    from mtrl_judge_plugin import tiny
+    from mtrl_judge_plugin.loading import load_judge
+
+    try:
+        with _quiet():
+            load_judge(ledger="none")
+    except Exception as error:
+        if culprit_of(error) is not None:
+            raise
+        files = f"git checkout -- {tiny.JUDGE}" if installation.is_checkout() else _REINSTALL
+        yield Finding("embedded judge", False, f"{tiny.JUDGE}: {error}", f"restore its files: {files}")
+    else:
+        yield Finding("embedded judge", True, f"loads from {tiny.JUDGE}")
+
+
+def _settings() -> Iterator[Finding]:
+    """The environment variables that choose a judge, where they are set."""
+    from lmms_eval.llm_judge import ProviderFactory
+
+    if chosen := os.environ.get("API_TYPE"):
+        known = sorted(ProviderFactory._provider_classes)
+        yield Finding("API_TYPE", chosen in known, chosen, "" if chosen in known else f"set one of {', '.join(known)}")
+    if arguments := os.environ.get("MTRL_JUDGE_ARGS"):
+        from mtrl_judge_plugin.loading import check_arguments
+
+        check_arguments(arguments)
+        yield Finding("MTRL_JUDGE_ARGS", True, f"{arguments} (options known; that judge was not loaded)")
 
 
 def _ledger() -> Iterator[Finding]:
@@ -190,29 +258,26 @@ def _provider() -> Iterator[Finding]:
     said = f"API_TYPE=mtrl_judge answers {response.content!r}; {time.monotonic() - start:.1f} s"
     ok = response.success and response.content == "yes"
     yield Finding("judge provider", ok, said if ok else str(response.error_message or said), "" if ok else _REINSTALL)
-    if own := os.environ.get("MTRL_JUDGE_ARGS"):
-        from mtrl_judge_plugin.loading import check_arguments
-
-        check_arguments(own)
-        yield Finding("MTRL_JUDGE_ARGS", True, f"{own} (options known; that judge was not loaded)")
 
 
 def _lists() -> Iterator[Finding]:
     """Whether lmms-eval's commands list the model and the tasks."""
-    models = _lmms_eval("models")
+    status, models = _lmms_eval("models")
     ok = "mtrl_judge" in models
-    yield Finding("lmms-eval models", ok, "lists mtrl_judge" if ok else _last(models), "" if ok else _REINSTALL)
-    tasks = _lmms_eval("--tasks", "list")
+    found = "lists mtrl_judge" if ok else _last(status, models)
+    yield Finding("lmms-eval models", ok, found, "" if ok else _ABOVE)
+    status, tasks = _lmms_eval("--tasks", "list")
     number = sum(line.split()[-1].startswith("mtrl_judge") for line in tasks.splitlines() if line.strip())
     ok = number > 0
-    found = f"lists {number} tasks named mtrl_judge*" if ok else _last(tasks)
-    yield Finding("lmms-eval --tasks list", ok, found, "" if ok else _REINSTALL)
-    newer = "mtrl_judge" in _lmms_eval("tasks", "list")
+    found = f"lists {number} tasks named mtrl_judge*" if ok else _last(status, tasks)
+    yield Finding("lmms-eval --tasks list", ok, found, "" if ok else _ABOVE)
+    newer = "mtrl_judge" in _lmms_eval("tasks", "list")[1]
     shown = "lists them too" if newer else "does not list them: it loads no plugins. Use lmms-eval --tasks list"
     yield Finding("lmms-eval tasks list", True, shown)
 
 
-def _lmms_eval(*arguments: str) -> str:
+def _lmms_eval(*arguments: str) -> tuple[int, str]:
+    """(exit status, output) of lmms-eval's command."""
     command = [sys.executable, "-c", "from lmms_eval.cli.dispatch import main; main()", *arguments]
     done = subprocess.run(
         command,
@@ -223,10 +288,13 @@ def _lmms_eval(*arguments: str) -> str:
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    return done.stdout + done.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
-def _last(output: str) -> str:
+def _last(status: int, output: str) -> str:
+    """What went wrong: the last line of an error, or that all went well but without us."""
+    if not status and "Error" not in output:
+        return "does not list mtrl_judge"
     lines = [line for line in output.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "it printed nothing"
 
@@ -265,12 +333,16 @@ def _differences() -> list[dict[str, Any]]:
 
 
 _REINSTALL = f"reinstall the versions that were tested: {installation.how_to_install()}"
+_ABOVE = f"mend what fails above first; else {_REINSTALL}"
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "versions": _versions,
     "torch with torchvision": _torch_pair,
     "entry point": _entry_point,
     "ledger": _ledger,
+    "engine=endpoint": _engines,
+    "embedded judge": _embedded_judge,
     "lmms-eval evaluator": _evaluation,
     "judge provider": _provider,
+    "MTRL_JUDGE_ARGS": _settings,
     "lmms-eval's lists": _lists,
 }

@@ -112,7 +112,10 @@ class Ledger:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser().absolute()
+        try:
+            self.path = Path(path).expanduser().absolute()
+        except RuntimeError as error:
+            raise LedgerError(f"ledger={path}: no such user; {_WAY_OUT}") from error
         self._local = threading.local()
         self._patience = _PATIENCE
         try:
@@ -228,7 +231,8 @@ class Ledger:
             except (TypeError, ValueError, AttributeError, RecursionError) as error:
                 key = values["key"].replace("'", "''")
                 raise LedgerError(
-                    f"ledger={self.path}: the row with key {values['key']!r} has a broken {name} ({error}); remove it "
+                    f"ledger={self.path}: the row with key {values['key']!r} cannot be read: "
+                    f"column {name} is broken ({error}); remove it "
                     f"by the SQL statement DELETE FROM judgments WHERE key = '{key}'; or {_WAY_OUT}"
                 ) from error
         return Entry(**values)

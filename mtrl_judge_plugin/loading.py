@@ -52,6 +52,9 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
     if "pretrained" in engine_options(kind) and not given.get("pretrained"):
         given["pretrained"] = str(tiny.JUDGE)
         given.setdefault("max_new_tokens", _TINY_REASONING)
+    folder = str(given.get("pretrained", ""))
+    if folder.startswith(("/", "./", "../", "~")) and not Path(folder).exists():  # else it may be an id of the hub
+        raise EngineError(f"pretrained={folder}: there is no such folder")
     if given.get("votes", 1) > 1:
         given.setdefault("temperature", _VOTING_TEMPERATURE)
     ledger = given.get("ledger")
@@ -63,7 +66,7 @@ def load_judge(arguments: str = "", /, **options: Any) -> Judge:
         max_failures=given.get("max_failures"),
         votes=given.get("votes", 1),
         sampling=_sampling(given),
-        ledger=None if ledger == "none" else Ledger(ledger or default_path()),
+        ledger=None if str(ledger).lower() == "none" and ledger is not None else Ledger(ledger or default_path()),
     )
 
 
@@ -85,6 +88,9 @@ def check_arguments(arguments: str = "", /, **options: Any) -> tuple[str, dict[s
         if isinstance(value, str) and value.startswith("~/"):  # which no shell expands behind a comma
             value = str(Path(value).expanduser())
         given[name] = _as(known[name], name, value)
+    for name, least in (("votes", 1), ("max_failures", 0)):
+        if (given.get(name) or least) < least:
+            raise EngineError(f"{name}={given[name]}: want {least} or more")
     _sampling(given)
     return kind, given
 
@@ -149,7 +155,7 @@ def _as(kind: Any, name: str, value: Any) -> Any:
         return float(value)
     if int in kinds and isinstance(value, float) and value.is_integer():  # lmms-eval reads -1 as -1.0
         return int(value)
-    if str in kinds and isinstance(value, (int, float, Path)):
+    if str in kinds and isinstance(value, (int, float, Path)) and not isinstance(value, bool):
         return str(value)
     wanted = " or ".join(_WANTED.get(kind, str(kind)) for kind in kinds if kind is not type(None))
     raise EngineError(f"{name}={value}: want {wanted}")

@@ -28,7 +28,7 @@ from mtrl_judge_plugin.judge import Judge
 def listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Spares the commands that list models and tasks; one test below runs everything."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(doctor, "_lmms_eval", lambda *arguments: "mtrl_judge")
+    monkeypatch.setattr(doctor, "_lmms_eval", lambda *arguments: (0, "mtrl_judge"))
 
 
 def diagnosis(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, dict[str, Any]], str]:
@@ -115,7 +115,7 @@ def test_a_provider_that_fails_is_found(
 def test_lists_that_do_not_know_us_are_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "_lmms_eval", lambda *arguments: "ImportError: cannot import name 'x'")
+    monkeypatch.setattr(doctor, "_lmms_eval", lambda *arguments: (1, "ImportError: cannot import name 'x'"))
     status, found, _ = diagnosis(capsys)
     assert status == 1
     assert [name for name, finding in found.items() if not finding["ok"]] == [
@@ -152,7 +152,7 @@ def test_the_torchvision_error_is_explained(
     assert cli.main(["doctor"]) == 1
     printed = capsys.readouterr().out
     assert "FAIL  torch with torchvision" in printed
-    assert "pip uninstall -y torch torchvision" in printed
+    assert "reinstall both together: " in printed
 
 
 def test_the_package_of_another_version_is_suspected_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +169,10 @@ def test_the_package_of_another_version_is_suspected_first(monkeypatch: pytest.M
     pillow = metadata.version("pillow")
     monkeypatch.setattr(installation, "differences", lambda: [])
     assert culprit_of(error()) == Culprit("pillow", pillow, installation.constraints()["pillow"])
+    absent = ModuleNotFoundError("No module named 'yaml'", name="yaml.nowhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metadata, "packages_distributions", lambda: {})
+        assert culprit_of(absent) == Culprit("pyyaml", "not installed", installation.constraints()["pyyaml"])
     missing = ModuleNotFoundError("No module named 'antlr4'", name="numpy.nowhere")
     assert culprit_of(missing) == Culprit("numpy", metadata.version("numpy"), installation.constraints()["numpy"])
     assert culprit_of(ValueError("mine")) is None

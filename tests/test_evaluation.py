@@ -285,7 +285,63 @@ def test_a_task_that_never_called_its_judge_is_no_success(own: int, status: int,
     arguments = argv(*stub_arguments(ledger="none"), "--", sys.executable, "-c", SILENT, str(own))
     done = subprocess.run(arguments, env=environ(tmp_path), capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == status, done.stderr
-    assert "WAS NEVER CALLED" in done.stderr
+    assert (
+        "WAS NEVER CALLED. " if own == 0 else "WAS NEVER CALLED; the command ended with exit status 7"
+    ) in done.stderr
+
+
+def test_a_task_that_never_called_this_judge_says_so(
+    manager: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a task that calls its judge over HTTP does, where API_TYPE=mtrl_judge is all that is set."""
+    monkeypatch.setenv("API_TYPE", "mtrl_judge")
+    monkeypatch.setattr(evaluation, "always_asks", lambda functions: True)
+    results = evaluate(manager, OURS)
+    assert "(NEVER CALLED mtrl_judge)" in results["results"][OURS]["alias"]
+    assert ENDING.status == 0, "another judge may have scored it"
+    assert f"{OURS} never called mtrl_judge" in ENDING.lines[0]
+
+
+def test_where_no_other_judge_can_have_been_asked_the_metrics_are_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Output:
+        task_name, task, sample_metrics = "mmvet", object(), {("score", "none"): [1.0]}
+        agg_metrics = {"score,none": 1.0, "score_stderr,none": 0.1, "score_stderr_clt,none": 0.1}
+
+    evaluation.EVALUATION.begin()
+    evaluation.EVALUATION.certain, evaluation.EVALUATION.only = ["mmvet"], True
+    ((output,),) = [evaluation._consolidate_results(lambda tasks: tasks, None)([Output()])]
+    assert math.isnan(output.agg_metrics.pop("score,none"))
+    assert set(output.agg_metrics.values()) == {"N/A"}
+    assert "never called this one" in evaluation.EVALUATION.no_verdict["mmvet"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "out", "says"),
+    [("nosuchtask", "out", "nothing was evaluated; the error above says why"), (OURS, "file", "could not be saved")],
+)
+def test_what_the_host_only_logs_is_no_success(tasks: str, out: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    program = str(Path(sys.executable).parent / "lmms-eval")
+    arguments = [
+        "--model",
+        "mtrl_judge",
+        "--model_args",
+        "ledger=none",
+        "--limit",
+        "1",
+        "--output_path",
+        tmp_path / out,
+    ]
+    done = subprocess.run(
+        [program, *arguments, "--tasks", tasks],
+        env=environ(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert says in done.stderr
 
 
 def test_a_program_that_uses_lmms_eval_keeps_its_own_status(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from mtrl_judge_plugin.batcher import Batcher
 from mtrl_judge_plugin.harness import backend as harness_backend
 from mtrl_judge_plugin.harness.backend import Backend, backend_of
 from mtrl_judge_plugin.harness.ending import JudgeStoppedError
+from mtrl_judge_plugin.harness.evaluation import EVALUATION
 from mtrl_judge_plugin.harness.provider import MTRLJudgeProvider
 from mtrl_judge_plugin.loading import load_judge
 from mtrl_judge_plugin.server.draws import Draws
@@ -405,6 +406,16 @@ def test_a_failed_judgment_is_no_score(
     assert "4 judgments (0 from cache, 0 forced), 4 without a verdict; ledger: " in text
     assert f"4 of 4 WITHOUT A VERDICT, for example: {reason}" in text
     assert text.count(f"the first judgment without a verdict: {reason}") == 1
+
+
+def test_another_evaluation_asks_anew(stub: Setup) -> None:
+    provider, _ = stub(style="error")
+    assert not provider.evaluate(ask("[[reply:x]]")).success
+    backend().judge.engine.style = "tags"  # the judge is there again
+    assert not provider.evaluate(ask("[[reply:x]]")).success, "in the same evaluation"
+    EVALUATION.begin()
+    assert provider.evaluate(ask("[[reply:x]]")).content == "x"
+    assert EVALUATION.by_task()["judge"]["(task unknown)"].counts.failed == 0
 
 
 def test_an_empty_reply_is_no_verdict(stub: Setup) -> None:

@@ -71,7 +71,7 @@ def read(folder: Path, split: str, tasks: Collection[str] = ()) -> Iterator[Row]
     """
     path = folder / f"{split}.jsonl"
     if not path.is_file():
-        raise DataError(f"{path}: no such file; `mtrl-judge prepare --out {folder}` writes it")
+        raise DataError(f"{path}: no such file; `mtrl-judge prepare BENCHMARK --out {folder}` writes it")
     missing = set(tasks)
     try:
         with path.open(encoding="utf-8") as lines:

@@ -133,14 +133,18 @@ def engine_class(kind: str) -> Any:
     """The class of an engine, by name.
 
     Raises:
-        EngineError: there is none of that name.
+        EngineError: there is none of that name, or its library is missing or broken.
     """
     if kind not in ENGINES:
         close = difflib.get_close_matches(kind.lower(), ENGINES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(ENGINES)}"
         raise EngineError(f"engine={kind}: unknown; {hint}")
     module, _, name = ENGINES[kind].partition(":")
-    return getattr(importlib.import_module(module), name)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        hint = "`mtrl-judge doctor` names the package and how to mend it"
+        raise EngineError(f"engine={kind}: cannot be imported here ({error}); {hint}") from error
 
 
 def engine_options(kind: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class EndpointEngine:
         api_key_env: the environment variable that holds the key. If the default one is unset, "EMPTY" is sent, which
             servers without keys take.
         concurrency: requests under way at a time.
-        timeout: seconds that one request may take.
+        timeout: seconds that one try may wait for the server: for a connection, and for each part of its answer.
         retries: how often a request is sent again after 429, 5xx, a time-out or a broken connection.
 
     Raises:

@@ -89,10 +89,11 @@ class Backend:
         """
         if self._stopped is not None:
             raise self._stopped
+        tallies = self._tallies()
         known = self.failures.get(key)
         if known is None:
             return None
-        self._tallies().fail(EVALUATION.task, key, known, stops=False)
+        tallies.fail(EVALUATION.task, key, known, stops=False)
         return known.reason
 
     def fail(self, key: object, failure: Failure, answer: Answer | None) -> None:
@@ -119,23 +120,26 @@ class Backend:
             if EVALUATION.number not in self._tallies_of:
                 tallies = Tallies(say, stop, max_failures=self._max_failures, strict=self._strict)
                 self._tallies_of[EVALUATION.number] = EVALUATION.add("judge", tallies)
+                self.failures.clear()  # another evaluation asks anew: the judge may have recovered
             return self._tallies_of[EVALUATION.number]
 
     def report(self) -> None:
         """Say at the end of the program what was judged, and what was not."""
-        for tallies in self._tallies_of.values() or [Tallies(say, say)]:
+        several = len(self._tallies_of) > 1
+        for number, tallies in (self._tallies_of or {1: Tallies(say, say)}).items():
             counts = [tally.counts for tally in tallies.tasks.values()]
             asked, cached, forced, unscored = (
                 sum(getattr(count, name) for count in counts) for name in ("asked", "cached", "forced", "unscored")
             )
+            which = f" (evaluation {number})" if several else ""
             lines = [
-                f"mtrl_judge as judge backend: {asked} judgments ({cached} from cache, {forced} forced), "
+                f"mtrl_judge as judge backend{which}: {asked} judgments ({cached} from cache, {forced} forced), "
                 f"{unscored} without a verdict; {self.judge.ledger_note()}"
             ]
             if self.retried:
                 lines.append(f"{self.retried} needed a retry: the first reply did not match the requested format")
             if failed := tallies.without_verdict:
-                lines += [*table(failed), *warnings(failed)]
+                lines += [*table(failed), *warnings(failed, ledger=self.judge.ledger is not None)]
                 lines.append("strict=true in MTRL_JUDGE_ARGS ends a run at the first of them.")
             print("\n".join(lines), file=sys.stderr, flush=True)
 

@@ -100,6 +100,7 @@ class Door:
             self._now[process] = self._label(evaluation, about["task"])
         elif what == "expect":
             self._expected |= {self._label(evaluation, task) for task in about["tasks"]}
+            return {"only": self._only}
         elif what == "counts":
             tasks = self.tallies.tasks
             return {
@@ -158,11 +159,13 @@ class Door:
         if failure is not None:
             raise failure
 
-    def summary(self, about: str, *, knows_forced: bool) -> str:
-        """For the end of the run."""
+    def summary(self, about: str, *, knows_forced: bool, status: int) -> str:
+        """For the end of a run whose command ended with this status."""
         tallies = {task: tally for task, tally in self.tallies.tasks.items() if tally.asked}
         lines = [f"mtrl-judge run: judged by {about}", *table(tallies, knows_forced=knows_forced)]
-        if not tallies:
+        if not tallies and status:
+            lines = [f"mtrl-judge run: {about} WAS NEVER CALLED; the command ended with exit status {status}."]
+        elif not tallies:
             lines = [
                 f"mtrl-judge run: {about} WAS NEVER CALLED. These tasks use no judge, need more setup than "
                 "environment variables (docs/benchmarks.md), or had nothing to judge."

@@ -37,18 +37,29 @@ class JudgeStoppedError(SystemExit):
 
 
 class Ending:
-    """The exit status of this process, and the lines that explain it."""
+    """The exit status of this process, and the lines that explain it.
+
+    Attributes:
+        status: other than 0 where the run failed.
+        lines: why, for people to read.
+        evaluated: whether an evaluation came to its end.
+    """
 
     def __init__(self) -> None:
         self.status = 0
         self.lines: list[str] = []
+        self.evaluated = False
         self._process = os.getpid()
 
     def fail(self, reason: str, status: int = UNSCORED) -> None:
         """Let the command end with a status; the first one counts, each reason is printed once."""
         self.status = self.status or status
-        if reason not in self.lines:
-            self.lines.append(reason)
+        self.tell(reason)
+
+    def tell(self, line: str) -> None:
+        """Let a line be one of the last ones."""
+        if line not in self.lines:
+            self.lines.append(line)
 
     def stop(self, reason: str, status: int = UNSCORED) -> JudgeStoppedError:
         """The error to raise where the run must end."""
@@ -59,10 +70,15 @@ class Ending:
 
     def at_exit(self) -> None:
         """Print the last lines; replace the exit status where the program is the host's own command."""
-        if os.getpid() != self._process or not self.status or not is_command():
+        if os.getpid() != self._process or not is_command():
             return
+        raised = getattr(sys, "last_type", None)  # Ctrl-C has a status of its own
+        if not self.evaluated and not self.status and raised is None and _was_to_evaluate():
+            self.fail("nothing was evaluated; the error above says why", ERROR)
         for line in self.lines:
             say(line)
+        if not self.status:
+            return
         say(f"exit status {self.status}")
         # What the interpreter does after this handler. Private names, as there is no public way to call them.
         finalize: Any = weakref.finalize
@@ -72,6 +88,15 @@ class Ending:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(self.status)
+
+
+def _was_to_evaluate() -> bool:
+    """Whether this command was to evaluate something with a judge of ours, as the model or behind its tasks."""
+    words = [word for given in sys.argv[1:] for word in given.split("=", 1)]
+    tasks = "".join(words[words.index("--tasks") + 1 :][:1]) if "--tasks" in words else ""
+    ours = "mtrl_judge" in (os.environ.get("API_TYPE"), *words) or "MTRL_JUDGE_DOOR" in os.environ
+    asks_only = {"-h", "--help", "--power-analysis"} & set(words) or tasks == "list" or tasks.startswith("list_")
+    return ours and not asks_only and ("--tasks" in words or "--config" in words)
 
 
 def say(text: str) -> None:

@@ -44,6 +44,8 @@ class Evaluation:
         tallies: "judge" (of others' tasks) or "model" (the model under test), and the tallies of a judge in that role.
         no_verdict: task -> why all its metrics are NaN.
         missing: those of them that have no data.
+        certain: tasks whose scoring always asks a judge.
+        only: every such task must ask this judge; otherwise it may have asked another.
     """
 
     def __init__(self) -> None:
@@ -52,6 +54,8 @@ class Evaluation:
         self.tallies: list[tuple[str, Tallies]] = []
         self.no_verdict: dict[str, str] = {}
         self.missing: set[str] = set()
+        self.certain: list[str] = []
+        self.only = False
 
     def begin(self) -> None:
         """Forget the evaluation before."""
@@ -59,6 +63,8 @@ class Evaluation:
         self.tallies.clear()
         self.no_verdict.clear()
         self.missing.clear()
+        self.certain.clear()
+        self.only = False
 
     def add(self, role: str, tallies: Tallies) -> Tallies:
         """Let tallies count for this evaluation; returns them."""
@@ -133,7 +139,7 @@ def _simple_evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> 
         try:
             if model == NAME:
                 _refuse_unsupported(kwargs.get("tasks") or (), kwargs.get("task_manager"))
-            if os.environ.get("API_TYPE") == NAME:
+            if os.environ.get("API_TYPE") == NAME and not kwargs.get("predict_only"):
                 _probe_judge(kwargs.get("tasks") or (), kwargs.get("task_manager"))
             results = original(*args, **kwargs)
         except Exception as error:  # the host prints it, goes on, and exits with 0
@@ -142,6 +148,7 @@ def _simple_evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> 
             raise
         if results is not None:
             _annotate(results, gateway)
+        ENDING.evaluated = True
         return results
 
     simple_evaluate.with_mtrl_judge = True  # type: ignore[attr-defined]
@@ -194,8 +201,10 @@ def _evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> Callabl
         missing = {output.task_name: reason for output in outputs if (reason := _missing(output.task))}
         if missing and len(missing) == len(outputs):
             raise ENDING.stop("; ".join(f"{task}: {reason}" for task, reason in missing.items()), NOT_RUN)
+        if gateway or os.environ.get("API_TYPE") == NAME:
+            EVALUATION.certain = [output.task_name for output in outputs if always_asks(_scoring(output.task))]
         if gateway:
-            gateway.expect([output.task_name for output in outputs if always_asks(_scoring(output.task))])
+            EVALUATION.only = gateway.expect(EVALUATION.certain)
         return original(*args, **kwargs)
 
     return evaluate
@@ -282,12 +291,19 @@ def _consolidate_results(original: Callable[..., Any], gateway: _Gateway | None)
                 counts = tasks.get(output.task_name)
                 if counts and counts.all_failed:
                     reason = f"all {counts.asked} judgments failed, for example: {counts.example}"
+            if EVALUATION.only and output.task_name in _silent(counted):
+                reason = "its scoring always asks a judge, and never called this one"
             if reason:
                 EVALUATION.no_verdict[output.task_name] = reason
                 _erase(output)
         return original(eval_tasks)
 
     return consolidate_results
+
+
+def _silent(counted: Mapping[str, Mapping[str, Counts]]) -> list[str]:
+    """The tasks that were certain to ask the judge and never did."""
+    return [task for task in EVALUATION.certain if task not in counted.get("judge", {})]
 
 
 def _erase(output: Any) -> None:
@@ -316,6 +332,13 @@ def _annotate(results: dict[str, Any], gateway: _Gateway | None) -> None:
         for task, counts in tasks.items():
             if counts.unscored:
                 notes[task] = f"{counts.unscored} OF {counts.asked} JUDGMENTS WITHOUT A VERDICT"
+    for task in _silent(counted):
+        if task not in EVALUATION.no_verdict:
+            notes[task] = "NEVER CALLED mtrl_judge"
+            ENDING.tell(
+                f"WARNING: {task} never called mtrl_judge, though its scoring always asks a judge: API_TYPE does not "
+                "reach it, so that another judge scored it, or none. `mtrl-judge run -- lmms-eval ...` reaches it"
+            )
     for task, reason in EVALUATION.no_verdict.items():
         notes[task] = f"NOT SCORED: {textwrap.shorten(reason, _LONGEST_REASON, placeholder=' ...')}"
         ENDING.fail(f"{task} is not scored: {reason}")
@@ -354,9 +377,9 @@ class _Gateway:
         """From now on, questions of this process are of a task."""
         self._send("task", {"task": task})
 
-    def expect(self, tasks: list[str]) -> None:
-        """These tasks are certain to ask."""
-        self._send("expect", {"tasks": tasks})
+    def expect(self, tasks: list[str]) -> bool:
+        """Tell which tasks are certain to ask; returns whether they can ask no other judge."""
+        return bool(self._send("expect", {"tasks": tasks})["only"])
 
     def counts(self) -> dict[str, Counts]:
         """What became of this evaluation's questions, by task."""

@@ -174,7 +174,10 @@ class MTRLJudge(lmms):
         """At the end of the program: what has no verdict."""
         if self.judge.counts["failed"] + self.judge.counts["unreadable"]:
             process = f" (process {self._rank})" if self._world_size > 1 else ""
-            lines = [f"mtrl_judge{process}: {self.judge.summary()}", *warnings(self._tallies.tasks, LEFT_OUT)]
+            lines = [
+                f"mtrl_judge{process}: {self.judge.summary()}",
+                *warnings(self._tallies.tasks, LEFT_OUT, ledger=self.judge.ledger is not None),
+            ]
             print("\n".join(lines), file=sys.stderr, flush=True)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import errno
 import os
 import shutil
 import signal
@@ -110,8 +111,10 @@ def run(args: argparse.Namespace) -> int:
         return _refuse(problem)
     try:
         listener = socket.create_server(("127.0.0.1", args.port))
-    except (OSError, OverflowError) as error:
-        return _refuse(f"--port {args.port}: {error}")
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        problem = "another program uses it; name another one, or leave it out" if busy else error.strerror
+        return _refuse(f"--port {args.port}: {problem}")
     with listener:
         try:
             if args.url:
@@ -144,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
             except OSError as error:  # no program of this machine's, a script without its interpreter, ...
                 return _refuse(f"{argv[0]} cannot be run: {error.strerror or error}", _CANNOT_RUN)
             status = stops.wait(process)
-    _say(door.summary(about, knows_forced=not args.url))
+    _say(door.summary(about, knows_forced=not args.url, status=status))
     if stops.reason:
         _say(f"mtrl-judge run: stopped: {stops.reason}")
     if door.misled:

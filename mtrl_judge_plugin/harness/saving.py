@@ -9,6 +9,8 @@ from typing import Any
 
 from loguru import logger
 
+from mtrl_judge_plugin.harness.ending import ENDING, ERROR
+from mtrl_judge_plugin.harness.evaluation import RESULTS
 from mtrl_judge_plugin.metrics import files
 
 
@@ -20,9 +22,14 @@ def saving_analyses(save: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(save)
     def save_results_aggregated(self: Any, results: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         save(self, results, *args, **kwargs)
-        if self.output_path and hasattr(self, "date_id"):
-            names = self.general_config_tracker
-            folder = Path(self.output_path) / names.model_name_sanitized
+        if not self.output_path:
+            return
+        names = self.general_config_tracker
+        folder = Path(self.output_path) / names.model_name_sanitized
+        saved = hasattr(self, "date_id") and (folder / f"{self.date_id}_results.json").is_file()
+        if not saved and RESULTS in results:  # the host says so in a line of its log, and exits with 0
+            ENDING.fail(f"the results could not be saved: --output_path {self.output_path} cannot be written", ERROR)
+        if saved:
             write(folder, self.date_id, results, names.model_source)
 
     save_results_aggregated.with_mtrl_judge = True  # type: ignore[attr-defined]

@@ -235,8 +235,14 @@ AS_ZERO = "Most tasks score such judgments as 0 or -1."
 LEFT_OUT = "Tasks of mtrl_judge leave such replies out and show coverage; other tasks score them as wrong."
 
 
-def warnings(tallies: Mapping[str, Tally], effect: str = AS_ZERO) -> list[str]:
-    """Lines about the tasks whose scores must not be read as they stand; none if every judgment has a verdict."""
+def warnings(tallies: Mapping[str, Tally], effect: str = AS_ZERO, *, ledger: bool = True) -> list[str]:
+    """Lines about the tasks whose scores must not be read as they stand; none if every judgment has a verdict.
+
+    Args:
+        tallies: by task.
+        effect: what the task makes of such a judgment.
+        ledger: verdicts are kept for the next run.
+    """
     failed = {task: tally for task, tally in sorted(tallies.items()) if tally.failures}
     lines = [
         f"{task}: {len(tally.failures)} of {tally.asked} WITHOUT A VERDICT, for example: {tally.counts.example}"
@@ -245,6 +251,7 @@ def warnings(tallies: Mapping[str, Tally], effect: str = AS_ZERO) -> list[str]:
     if failed:
         lines += [
             f"WARNING: DO NOT READ THE SCORES OF {', '.join(failed)}. {effect}",
-            "Repair the judge and run the command again: judgments that have a verdict are not asked again.",
+            "Repair the judge and run the command again"
+            + (": judgments that have a verdict are not asked again." if ledger else "."),
         ]
     return lines

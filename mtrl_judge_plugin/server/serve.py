@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         settings = Settings(
             api_key=key,
             local=not key and is_loopback(args.host),
-            allow_hosts=tuple(args.allow_host),
+            allow_hosts=_hosts(args.allow_host),
             allow_folders=_folders(args.allow_folder),
             max_body=int(args.max_body_mb * 2**20),
             max_pixels=args.max_pixels,
@@ -159,6 +159,13 @@ def _bind(host: str, port: int) -> socket.socket:
         raise ValueError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}") from error
     listener.set_inheritable(True)
     return listener
+
+
+def _hosts(hosts: list[str]) -> tuple[str, ...]:
+    for host in hosts:
+        if "/" in host:
+            raise ValueError(f"--allow-host {host}: want HOST or HOST:PORT, without http:// and without a path")
+    return tuple(hosts)
 
 
 def _folders(folders: list[Path]) -> tuple[Path, ...]:
