@@ -21,7 +21,7 @@ from test_running import argv, environ
 from test_running import stub as stub_arguments
 
 from mtrl_judge_plugin import engines
-from mtrl_judge_plugin.harness import evaluation
+from mtrl_judge_plugin.harness import checks, evaluation
 from mtrl_judge_plugin.harness.door import Door
 from mtrl_judge_plugin.harness.ending import ENDING, JudgeStoppedError
 from mtrl_judge_plugin.harness.model import MTRLJudge
@@ -65,7 +65,7 @@ def evaluate(manager: Any, *tasks: str, arguments: str = "ledger=none", **more: 
 
 def test_tasks_that_no_chat_model_runs_are_found_in_groups_and_tags(manager: Any) -> None:
     def found(*tasks: Any) -> dict[str, str]:
-        return evaluation.unsupported(tasks, manager)
+        return checks.unsupported(tasks, manager)
 
     assert found("hellaswag", "mmvet", "mtrl_judge") == {"hellaswag": "multiple_choice"}
     assert found({"task": "hellaswag", "num_fewshot": 0}) == {"hellaswag": "multiple_choice"}
@@ -158,6 +158,12 @@ def test_cached_and_forced_judgments_are_counted(manager: Any, tmp_path: Path) -
     for cached in (0, 3):
         counts = evaluate(manager, OURS, arguments=arguments)["mtrl_judge"]["model"][OURS]
         assert (counts["asked"], counts["forced"], counts["cached"]) == (3, 3, cached)
+
+
+def test_one_model_in_two_evaluations(manager: Any) -> None:
+    model = MTRLJudge(ledger="none")
+    for _ in range(2):
+        assert evaluate(manager, OURS, model=model)["mtrl_judge"]["model"][OURS]["asked"] == 3
 
 
 def build(**options: Any) -> tuple[MTRLJudge, str]:

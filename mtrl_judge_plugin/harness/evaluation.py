@@ -9,26 +9,22 @@ verdict, or without data, are NaN, with the reason in the table.
 from __future__ import annotations
 
 import functools
-import importlib
-import json
 import math
 import os
 import textwrap
-import urllib.request
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
 from mtrl_judge_plugin.harness.always_asks import always_asks
-from mtrl_judge_plugin.harness.door import ADDRESS
+from mtrl_judge_plugin.harness.checks import probe_judge, refuse_unsupported
 from mtrl_judge_plugin.harness.ending import ENDING, ERROR, NOT_RUN, say
+from mtrl_judge_plugin.harness.gateway_client import Gateway
 from mtrl_judge_plugin.harness.tallies import Counts, Failure, Tallies, Tally
 
 #: `--model` and `API_TYPE` of this plugin.
 NAME = "mtrl_judge"
-#: What a chat model of lmms-eval can run; it asserts on anything else.
-_RUNNABLE = ("generate_until", "generate_until_agentic")
 #: Key of our part of lmms-eval's results.
 RESULTS = "mtrl_judge"
 #: Characters of a reason in the host's table; all of it is in the file and in the last lines.
@@ -67,8 +63,9 @@ class Evaluation:
         self.only = False
 
     def add(self, role: str, tallies: Tallies) -> Tallies:
-        """Let tallies count for this evaluation; returns them."""
-        self.tallies.append((role, tallies))
+        """Let tallies count for this evaluation, once; returns them."""
+        if not any(known is tallies for _, known in self.tallies):
+            self.tallies.append((role, tallies))
         return tallies
 
     def by_task(self) -> dict[str, dict[str, Tally]]:
@@ -89,7 +86,7 @@ def extend(evaluator: ModuleType) -> None:
         return
     from lmms_eval.evaluator_utils import TaskOutput
 
-    gateway = _Gateway.of_environment()
+    gateway = Gateway.of_environment()
     wrapped: Any = evaluator
     wrapped.simple_evaluate = _simple_evaluate(evaluator.simple_evaluate, gateway)
     wrapped.evaluate = _evaluate(evaluator.evaluate, gateway)
@@ -98,49 +95,18 @@ def extend(evaluator: ModuleType) -> None:
     TaskOutput.calculate_aggregate_metric = _aggregate(TaskOutput.calculate_aggregate_metric, gateway)
 
 
-def unsupported(tasks: Iterable[Any], manager: Any) -> dict[str, str]:
-    """Task -> its output type, of those among some tasks, groups and tags that a chat model cannot run.
-
-    Args:
-        tasks: as lmms-eval's `simple_evaluate` takes them; task objects are left out.
-        manager: its TaskManager.
-    """
-    return {
-        task: kind
-        for task, config in _configs(tasks, manager)
-        if (kind := str(config.get("output_type", _RUNNABLE[0]))) not in _RUNNABLE
-    }
-
-
-def _configs(tasks: Iterable[Any], manager: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(name, configuration) of each task, with groups and tags opened; nothing that a YAML names is imported."""
-    from lmms_eval.utils import load_yaml_config
-
-    for task in tasks:
-        name = task.get("task") if isinstance(task, dict) else task
-        if isinstance(name, list):
-            yield from _configs(name, manager)
-        elif isinstance(name, str):
-            entry = manager.task_index.get(name, {})
-            path = entry.get("yaml_path", -1)
-            config = load_yaml_config(path, mode="simple") if path != -1 else {}
-            inner = config.get("task") if path != -1 else entry.get("task")
-            if isinstance(inner, list):
-                yield from _configs(inner, manager)
-            elif config or isinstance(task, dict):
-                yield name, {**config, **(task if isinstance(task, dict) else {})}
-
-
-def _simple_evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+def _simple_evaluate(original: Callable[..., Any], gateway: Gateway | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
         model = args[0] if args else kwargs.get("model")
         EVALUATION.begin()
+        if gateway:
+            gateway.evaluation = EVALUATION.number
         try:
             if model == NAME:
-                _refuse_unsupported(kwargs.get("tasks") or (), kwargs.get("task_manager"))
+                refuse_unsupported(kwargs.get("tasks") or (), kwargs.get("task_manager"))
             if os.environ.get("API_TYPE") == NAME and not kwargs.get("predict_only"):
-                _probe_judge(kwargs.get("tasks") or (), kwargs.get("task_manager"))
+                probe_judge(kwargs.get("tasks") or (), kwargs.get("task_manager"))
             results = original(*args, **kwargs)
         except Exception as error:  # the host prints it, goes on, and exits with 0
             if model == NAME or gateway or os.environ.get("API_TYPE") == NAME:
@@ -155,44 +121,7 @@ def _simple_evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> 
     return simple_evaluate
 
 
-def _refuse_unsupported(tasks: Iterable[Any], manager: Any) -> None:
-    if manager is None:
-        manager = importlib.import_module("lmms_eval.tasks").TaskManager()
-    if found := unsupported(tasks, manager):
-        named = ", ".join(f"{task} ({kind})" for task, kind in found.items())
-        raise ENDING.stop(
-            f"--model mtrl_judge runs tasks that generate text in one turn, not these: {named}. "
-            "Leave them out of --tasks, or run them with another --model",
-            NOT_RUN,
-        )
-
-
-def _probe_judge(tasks: Iterable[Any], manager: Any) -> None:
-    """Build the judge and let it answer a question, unless none of the tasks is known to need one."""
-    from mtrl_judge_plugin.harness.backend import backend_of
-
-    if manager is not None and not _may_ask(tasks, manager):
-        return
-    backend_of(os.environ.get("MTRL_JUDGE_ARGS", ""))
-
-
-def _may_ask(tasks: Iterable[Any], manager: Any) -> bool:
-    """Whether any of the tasks may ask a judge: it is not lmms-eval's own, or lies in a folder that calls one."""
-    from mtrl_judge_plugin.harness import census
-
-    root, folders = census.tasks_folder().resolve(), {caller.folder for caller in census.callers()}
-    from mtrl_judge_plugin.task_configs import FOLDER
-
-    for name, _ in _configs(tasks, manager):
-        path = os.path.realpath(str(manager.task_index.get(name, {}).get("yaml_path", "")))
-        if path.startswith(os.path.realpath(FOLDER) + os.sep):
-            continue  # judging benchmarks of ours ask no judge
-        if not path.startswith(f"{root}{os.sep}") or os.path.relpath(path, root).split(os.sep)[0] in folders:
-            return True
-    return False
-
-
-def _evaluate(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+def _evaluate(original: Callable[..., Any], gateway: Gateway | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def evaluate(*args: Any, **kwargs: Any) -> Any:
         from lmms_eval.evaluator_utils import get_task_list
@@ -224,7 +153,7 @@ def _missing(task: Any) -> str | None:
     return reason
 
 
-def _set_task_context(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+def _set_task_context(original: Callable[..., Any], gateway: Gateway | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def set_task_context(task_name: str | None) -> None:
         if task_name is None and EVALUATION.task is not None:
@@ -235,7 +164,7 @@ def _set_task_context(original: Callable[..., Any], gateway: _Gateway | None) ->
     return set_task_context
 
 
-def _aggregate(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+def _aggregate(original: Callable[..., Any], gateway: Gateway | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def calculate_aggregate_metric(self: Any, *args: Any, **kwargs: Any) -> Any:
         _now(self.task_name, gateway)  # some tasks judge here
@@ -247,7 +176,7 @@ def _aggregate(original: Callable[..., Any], gateway: _Gateway | None) -> Callab
     return calculate_aggregate_metric
 
 
-def _now(task: str | None, gateway: _Gateway | None) -> None:
+def _now(task: str | None, gateway: Gateway | None) -> None:
     EVALUATION.task = task
     if task and gateway:
         gateway.tell(task)
@@ -276,7 +205,7 @@ def _portable(tally: Tally) -> Tally:
     return Tally(tally.answered, tally.cached, tally.forced, tally.tokens, failures, tally.seconds)
 
 
-def _consolidate_results(original: Callable[..., Any], gateway: _Gateway | None) -> Callable[..., Any]:
+def _consolidate_results(original: Callable[..., Any], gateway: Gateway | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def consolidate_results(eval_tasks: list[Any]) -> Any:
         counted = _counted(gateway)
@@ -316,7 +245,7 @@ def _erase(output: Any) -> None:
         output.agg_metrics.setdefault(f"{metric}_stderr,{filter_key}", "N/A")
 
 
-def _counted(gateway: _Gateway | None) -> dict[str, dict[str, Counts]]:
+def _counted(gateway: Gateway | None) -> dict[str, dict[str, Counts]]:
     """Role -> task -> counts, of this evaluation."""
     counted = {
         role: {task: tally.counts for task, tally in tasks.items()} for role, tasks in EVALUATION.by_task().items()
@@ -324,7 +253,7 @@ def _counted(gateway: _Gateway | None) -> dict[str, dict[str, Counts]]:
     return {**counted, "judge": gateway.counts()} if gateway else counted
 
 
-def _annotate(results: dict[str, Any], gateway: _Gateway | None) -> None:
+def _annotate(results: dict[str, Any], gateway: Gateway | None) -> None:
     """Write what was judged into the host's results, and what must not be read into the names that its table shows."""
     counted = _counted(gateway)
     notes: dict[str, str] = {}
@@ -352,47 +281,3 @@ def _annotate(results: dict[str, Any], gateway: _Gateway | None) -> None:
             **{role: {task: asdict(counts) for task, counts in tasks.items()} for role, tasks in counted.items()},
             "not_scored": dict(EVALUATION.no_verdict),
         }
-
-
-class _Gateway:
-    """The gateway of `mtrl-judge run`, as a command of it sees it.
-
-    The addresses in the environment become this process's own, for they say who asks. Tasks read them later: the
-    evaluator is complete before any of them is imported.
-    """
-
-    def __init__(self, base: str) -> None:
-        own = f"{base}/as/{os.getpid()}"
-        os.environ.update({name: value.replace(base, own) for name, value in os.environ.items() if base in value})
-        self._base = own
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    @staticmethod
-    def of_environment() -> _Gateway | None:
-        """The gateway that the environment names, if any."""
-        base = os.environ.get(ADDRESS)
-        return _Gateway(base) if base else None
-
-    def tell(self, task: str) -> None:
-        """From now on, questions of this process are of a task."""
-        self._send("task", {"task": task})
-
-    def expect(self, tasks: list[str]) -> bool:
-        """Tell which tasks are certain to ask; returns whether they can ask no other judge."""
-        return bool(self._send("expect", {"tasks": tasks})["only"])
-
-    def counts(self) -> dict[str, Counts]:
-        """What became of this evaluation's questions, by task."""
-        return {task: Counts(**counts) for task, counts in self._send("counts", {}).items()}
-
-    def _name(self) -> str:
-        """The same in all processes of one evaluation, and no other evaluation's: a launcher is their parent."""
-        shared = os.getppid() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else os.getpid()
-        return f"{shared}.{EVALUATION.number}"
-
-    def _send(self, what: str, about: Mapping[str, Any]) -> dict[str, Any]:
-        body = json.dumps({"evaluation": self._name(), **about}).encode()
-        request = urllib.request.Request(f"{self._base}/{what}", body, method="PUT")
-        with self._opener.open(request, timeout=60) as response:
-            answer: dict[str, Any] = json.loads(response.read() or b"{}")
-            return answer

@@ -75,7 +75,8 @@ class MTRLJudge(lmms):
         self.device = device or "cpu"  # where the host gathers results of several processes
         self.batch_size = batch_size
         self._numbers = itertools.count()
-        self._tallies = EVALUATION.add("model", Tallies(say, say))
+        #: Number of an evaluation -> what became of its requests.
+        self._tallies: dict[int, Tallies] = {}
         JudgeTask.lenient = self.judge.lenient
         atexit.register(self._report)
 
@@ -152,10 +153,12 @@ class MTRLJudge(lmms):
             return  # a copy that makes all processes equally long
         # The judge itself says and stops what is to be said and stopped: while it is at work.
         key, task = next(self._numbers), request.args[4]
+        tallies = self._tallies.setdefault(EVALUATION.number, Tallies(say, say))
+        EVALUATION.add("model", tallies)
         if failure is None:
-            self._tallies.answer(task, key, cached=cached, forced=forced)
+            tallies.answer(task, key, cached=cached, forced=forced)
         else:
-            self._tallies.fail(task, key, failure, stops=False)
+            tallies.fail(task, key, failure, stops=False)
 
     def _limits(self, options: Mapping[str, Any]) -> tuple[int, Sampling]:
         # `until` is left aside, as the host's own chat models do: its default, a blank line, would end any reasoning.
@@ -174,10 +177,9 @@ class MTRLJudge(lmms):
         """At the end of the program: what has no verdict."""
         if self.judge.counts["failed"] + self.judge.counts["unreadable"]:
             process = f" (process {self._rank})" if self._world_size > 1 else ""
-            lines = [
-                f"mtrl_judge{process}: {self.judge.summary()}",
-                *warnings(self._tallies.tasks, LEFT_OUT, ledger=self.judge.ledger is not None),
-            ]
+            lines = [f"mtrl_judge{process}: {self.judge.summary()}"]
+            for tallies in self._tallies.values():
+                lines += warnings(tallies.tasks, LEFT_OUT, ledger=self.judge.ledger is not None)
             print("\n".join(lines), file=sys.stderr, flush=True)
 
 
