@@ -87,8 +87,8 @@ class Judge:
         verdict: "reason" (reasoning, then the verdict) or "direct" (probabilities of the choices, one forward pass).
         lenient: read replies leniently: for models that were not trained on our format.
         strict: raise UnscoredError at the first judgment without a verdict instead of returning it unscored.
-        max_failures: raise UnscoredError after so many new judgments without a verdict in a row (0 = never), and log
-            the first one. None: do neither.
+        max_failures: raise UnscoredError after so many new judgments in a row that failed or were empty (0 = never),
+            and log the first without a verdict. None: do neither.
         votes: how many sampled replies to each sample vote on its verdict; a tie is unscored.
         sampling: `max_new_tokens` is the budget of the reasoning; the verdict has its own.
         ledger: cache and log, or None.
@@ -173,7 +173,7 @@ class Judge:
             progress: show a progress bar.
 
         Raises:
-            UnscoredError: a judgment has no verdict and the judge is strict, or `max_failures` in a row have none.
+            UnscoredError: a judgment has no verdict and the judge is strict, or `max_failures` in a row failed.
         """
 
         def ask(questions: Sequence[Question], sampling: Sampling) -> Iterator[Entry]:
@@ -220,7 +220,7 @@ class Judge:
             names: what messages call the conversations.
 
         Raises:
-            UnscoredError: a reply has no visible part and the judge is strict, or `max_failures` in a row have none.
+            UnscoredError: a reply has no visible part and the judge is strict, or `max_failures` in a row failed.
         """
 
         def ask(questions: Sequence[Question], sampling: Sampling) -> Iterator[Entry]:
@@ -353,7 +353,8 @@ class Judge:
             UnscoredError: as `judge`.
         """
         with self._counting:
-            self._in_a_row = 0 if entry.verdict else self._in_a_row + 1
+            # A reply that says something, if no verdict, comes from a judge that is alive: coverage measures that.
+            self._in_a_row = 0 if entry.error is None and visible(entry.reply) else self._in_a_row + 1
             row = self._in_a_row
         if entry.verdict:
             return
@@ -365,12 +366,10 @@ class Judge:
             return
         if not self._told:
             self._told = True
-            _log.warning("mtrl_judge: the first judgment without a verdict: %s", reason)
-        if self.max_failures and row >= self.max_failures:
             hint = "" if entry.error or self.lenient else "; for a model not trained on our format, set lenient=true"
-            raise UnscoredError(
-                f"the last {row} judgments have no verdict (max_failures={self.max_failures}): {reason}{hint}"
-            )
+            _log.warning("mtrl_judge: the first judgment without a verdict: %s%s", reason, hint)
+        if self.max_failures and row >= self.max_failures:
+            raise UnscoredError(f"the last {row} judgments failed (max_failures={self.max_failures}): {reason}")
 
     def note(self, example: str) -> None:
         """Keep the first example of what has no verdict, for the summary."""

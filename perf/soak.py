@@ -35,7 +35,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from mtrl_judge_plugin import cli, engines, images
+from mtrl_judge_plugin import cli, engines, images, probe
 from mtrl_judge_plugin.engines import Completion, Conversation, Sampling, Scores
 
 #: Megabytes that the second half of a run may take more than the first.
@@ -57,6 +57,9 @@ class SoakEngine:
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, Completion]]:
         time.sleep(_SLOW if any("slow" in _text(conversation) for conversation in conversations) else 0.02)
         for number, conversation in reversed(list(enumerate(conversations))):
+            if conversation == probe.question():
+                yield number, Completion("<answer>yes</answer>")
+                continue
             text = _text(conversation)
             if "fate=crash" in text:
                 raise RuntimeError("the engine is on fire")

@@ -205,9 +205,7 @@ def test_a_reply_without_a_visible_part_is_unreadable(capsys: pytest.CaptureFixt
 def test_failures_in_a_row_end_a_run_of_the_model(caplog: pytest.LogCaptureFixture) -> None:
     model, nonce = build(style="error")
     model.task_dict = {"t": {"test": [f"[[reply:{number}]]" for number in range(50)]}}
-    with pytest.raises(
-        JudgeStoppedError, match=r"the last 20 judgments have no verdict \(max_failures=20\)"
-    ) as stopped:
+    with pytest.raises(JudgeStoppedError, match=r"the last 20 judgments failed \(max_failures=20\)") as stopped:
         model.generate_until([ask(number) for number in range(50)])
     assert stopped.value.code == 3
     assert caplog.text.count("the first judgment without a verdict: document") == 1
@@ -215,6 +213,11 @@ def test_failures_in_a_row_end_a_run_of_the_model(caplog: pytest.LogCaptureFixtu
     never.task_dict = model.task_dict
     assert len(never.generate_until([ask(number) for number in range(50)])) == 50
     assert len(StubEngine.asked[nonce]) == 50
+
+
+def test_unreadable_replies_of_a_judge_under_test_end_no_run(manager: Any) -> None:
+    results = evaluate(manager, OURS, arguments="engine=stub,style=plain,ledger=none", limit=30)
+    assert results["mtrl_judge"]["model"][OURS]["unreadable"] == 30, "coverage is what is measured"
 
 
 def counting(**options: Any) -> tuple[Tallies, list[str], list[str]]:
