@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,7 +26,7 @@ _PACKAGE_OF = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-#: Errors that speak of code which does not fit other code. Others may be about data, whoever raises them.
+#: Errors about code that does not fit other code. Others may be about data, in whatever package they are raised.
 _OF_CODE = (ImportError, AttributeError, NameError, TypeError)
 
 
@@ -53,18 +54,18 @@ def culprit_of(error: BaseException) -> Culprit | None:
     taken, or the first one. Errors that may be about data, such as a damaged file, are nobody's.
     """
     chain = list(_chain(error))
-    for one in chain:
-        if isinstance(one, ModuleNotFoundError) and one.name and (absent := _absent(one.name)):
-            return Culprit(absent, "not installed", installation.constraints().get(absent))
-    if not any(isinstance(one, (*_OF_CODE, OSError, RuntimeError)) for one in chain):
-        return None
-    suspects = list(dict.fromkeys(name for one in chain for name in (*_named(one), *_raised(one))))
-    suspects = [name for name in suspects if name not in _NEVER]
     try:
         tested = installation.constraints()
         moved = {name for name, _, _ in installation.differences()}
     except OSError:
         tested, moved = {}, set()
+    for one in chain:
+        if isinstance(one, ModuleNotFoundError) and one.name and (absent := _absent(one.name)):
+            return Culprit(absent, "not installed", tested.get(absent))
+    if not any(isinstance(one, (*_OF_CODE, OSError, RuntimeError)) for one in chain):
+        return None
+    suspects = list(dict.fromkeys(name for one in chain for name in (*_named(one), *_raised(one))))
+    suspects = [name for name in suspects if name not in _NEVER]
     name = next((name for name in suspects if name in moved), suspects[0] if suspects else None)
     if name is None:
         return None
@@ -113,14 +114,7 @@ def _distributions(module: str) -> list[str]:
 def _raised(error: BaseException) -> Iterator[str]:
     """The packages whose code stands in the traceback, the innermost first."""
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    files = []
-    trace = error.__traceback__
-    while trace is not None:
-        files.append(trace.tb_frame.f_code.co_filename)
-        trace = trace.tb_next
-    for file in reversed(files):
-        for place in places:
-            path = Path(file)
-            if path.is_relative_to(place):
-                top = path.relative_to(place).parts[0]
-                yield from _distributions(top.removesuffix(".py"))
+    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    inside = [file.relative_to(place) for file in reversed(files) for place in places if file.is_relative_to(place)]
+    for top in dict.fromkeys(path.parts[0].removesuffix(".py") for path in inside):  # looking one up takes its time
+        yield from _distributions(top)

@@ -172,7 +172,7 @@ def _entry_point() -> Iterator[Finding]:
 
 
 def _engines() -> Iterator[Finding]:
-    """Whether the ways to run a model can be imported; vLLM only where it is installed."""
+    """Whether the client of engine=endpoint can be built; nothing else that is tried here needs it."""
     from mtrl_judge_plugin.engines.endpoint import EndpointEngine
 
     EndpointEngine("http://127.0.0.1:9/v1", "doctor")

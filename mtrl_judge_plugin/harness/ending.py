@@ -15,6 +15,9 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from mtrl_judge_plugin.harness.door import ADDRESS
+from mtrl_judge_plugin.harness.plugin import MODEL_ID
+
 #: Exit statuses: an error of the host, a run that could not begin, judgments or data are missing.
 ERROR, NOT_RUN, UNSCORED = 1, 2, 3
 
@@ -94,7 +97,7 @@ def _was_to_evaluate() -> bool:
     """Whether this command was to evaluate something with a judge of ours, as the model or behind its tasks."""
     words = [word for given in sys.argv[1:] for word in given.split("=", 1)]
     tasks = "".join(words[words.index("--tasks") + 1 :][:1]) if "--tasks" in words else ""
-    ours = "mtrl_judge" in (os.environ.get("API_TYPE"), *words) or "MTRL_JUDGE_DOOR" in os.environ
+    ours = MODEL_ID in (os.environ.get("API_TYPE"), *words) or ADDRESS in os.environ
     asks_only = {"-h", "--help", "--power-analysis"} & set(words) or tasks == "list" or tasks.startswith("list_")
     return ours and not asks_only and ("--tasks" in words or "--config" in words)
 

@@ -21,10 +21,9 @@ from mtrl_judge_plugin.harness.always_asks import always_asks
 from mtrl_judge_plugin.harness.checks import probe_judge, refuse_unsupported
 from mtrl_judge_plugin.harness.ending import ENDING, ERROR, NOT_RUN, say
 from mtrl_judge_plugin.harness.gateway_client import Gateway
+from mtrl_judge_plugin.harness.plugin import MODEL_ID
 from mtrl_judge_plugin.harness.tallies import Counts, Failure, Tallies, Tally
 
-#: `--model` and `API_TYPE` of this plugin.
-NAME = "mtrl_judge"
 #: Key of our part of lmms-eval's results.
 RESULTS = "mtrl_judge"
 #: Characters of a reason in the host's table; all of it is in the file and in the last lines.
@@ -103,13 +102,13 @@ def _simple_evaluate(original: Callable[..., Any], gateway: Gateway | None) -> C
         if gateway:
             gateway.evaluation = EVALUATION.number
         try:
-            if model == NAME:
+            if model == MODEL_ID:
                 refuse_unsupported(kwargs.get("tasks") or (), kwargs.get("task_manager"))
-            if os.environ.get("API_TYPE") == NAME and not kwargs.get("predict_only"):
+            if os.environ.get("API_TYPE") == MODEL_ID and not kwargs.get("predict_only"):
                 probe_judge(kwargs.get("tasks") or (), kwargs.get("task_manager"))
             results = original(*args, **kwargs)
         except Exception as error:  # the host prints it, goes on, and exits with 0
-            if model == NAME or gateway or os.environ.get("API_TYPE") == NAME:
+            if model == MODEL_ID or gateway or os.environ.get("API_TYPE") == MODEL_ID:
                 ENDING.fail(f"the evaluation failed: {type(error).__name__}: {str(error)[:500]}", ERROR)
             raise
         if results is not None:
@@ -130,7 +129,7 @@ def _evaluate(original: Callable[..., Any], gateway: Gateway | None) -> Callable
         missing = {output.task_name: reason for output in outputs if (reason := _missing(output.task))}
         if missing and len(missing) == len(outputs):
             raise ENDING.stop("; ".join(f"{task}: {reason}" for task, reason in missing.items()), NOT_RUN)
-        if gateway or os.environ.get("API_TYPE") == NAME:
+        if gateway or os.environ.get("API_TYPE") == MODEL_ID:
             EVALUATION.certain = [output.task_name for output in outputs if always_asks(_scoring(output.task))]
         if gateway:
             EVALUATION.only = gateway.expect(EVALUATION.certain)
@@ -209,6 +208,7 @@ def _consolidate_results(original: Callable[..., Any], gateway: Gateway | None) 
     @functools.wraps(original)
     def consolidate_results(eval_tasks: list[Any]) -> Any:
         counted = _counted(gateway)
+        silent = _silent(counted) if EVALUATION.only else []
         for output in eval_tasks:
             reason = _missing(output.task)
             if reason:
@@ -220,7 +220,7 @@ def _consolidate_results(original: Callable[..., Any], gateway: Gateway | None) 
                 counts = tasks.get(output.task_name)
                 if counts and counts.all_failed:
                     reason = f"all {counts.asked} judgments failed, for example: {counts.example}"
-            if EVALUATION.only and output.task_name in _silent(counted):
+            if output.task_name in silent:
                 reason = "its scoring always asks a judge, and never called this one"
             if reason:
                 EVALUATION.no_verdict[output.task_name] = reason

@@ -15,6 +15,7 @@ from typing import Any
 
 from loguru import logger
 
+#: What `--model` and `API_TYPE` call this plugin.
 MODEL_ID = "mtrl_judge"
 
 
