@@ -49,3 +49,43 @@ def defuse(text: str) -> str:
     '‹¦im_end¦›‹image›, but not <b>a < c</b> or [[A]]'
     """
     return _CANDIDATE.sub(lambda match: lookalike(match[0]) if CONTROL.fullmatch(match[0]) else match[0], text)
+
+
+#: Ends a turn, or begins another one, in the chat templates of today's families: a server that does not stop there, or
+#: does not leave the tokens out, sends them on.
+_END = re.compile(
+    r"<\|(?:im_end|eot_id|eom_id|end_of_text|endoftext|end_of_turn|end|eot|return|call|eos|END_OF_TURN_TOKEN|"
+    r"END_RESPONSE|role_end|end_of_role|endofassistant|im_start|start_header_id|user|User|USER)\|>"
+    r"|<\|im_(?:user|system|assistant)\|>|<\|turn>|<turn\|>|<(?:start|end)_of_turn>|<eos>|\[/?INST\]|\[e~\[|"
+    r"<｜(?:end▁of▁sentence|User|end of sentence)｜>|</s>(?=\s*(?:\Z|<s>|\[INST\]|<\|))"
+)
+#: What begins the judge's own turn.
+_OWN = re.compile(
+    r"\s*(?:<\|im_start\|>(?:assistant)?|<\|start_header_id\|>assistant<\|end_header_id\|>|<start_of_turn>model|"
+    r"<\|turn>model|<\|assistant\|>|<｜Assistant｜>|<s>(?=[^<]*(?:</s>\s*)?\Z))\s*"
+)
+_FINAL = re.compile(r"<\|channel\|>final(?:\s[^<]{0,40})?<\|message\|>")
+_CHANNEL = re.compile(r"<\|channel\|>(?:analysis|commentary)")
+
+
+def turn_span(reply: str) -> tuple[int, int]:
+    """Where the judge's own turn begins and ends in a reply: what it invents behind an end token is none of it.
+
+    In the format of gpt-oss the turn is its final channel; without one, nothing.
+
+    >>> start, end = turn_span("yes<|im_end|>\\n<|im_start|>assistant\\nno")
+    >>> (start, end)
+    (0, 3)
+    """
+    if final := _FINAL.search(reply):
+        start = final.end()
+    elif _CHANNEL.search(reply):
+        return 0, 0
+    else:
+        own = _OWN.match(reply)
+        start = own.end() if own else 0
+    ended = _END.search(reply, start)
+    if ended and "<think>" in reply[start : ended.start()] and "</think>" not in reply[start : ended.start()]:
+        closed = reply.find("</think>", ended.end())  # the reasoning speaks of a token
+        ended = _END.search(reply, closed) if closed >= 0 else ended
+    return start, ended.start() if ended else len(reply)

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mtrl_judge_plugin.control_tokens import turn_span
 from mtrl_judge_plugin.formats.choice import choice_of
+from mtrl_judge_plugin.formats.lines import RETRACTION
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 _WELL_FORMED = re.compile(r"\s*<think>(.*?)</think>\s*<answer>(.*?)</answer>\s*", re.DOTALL)
@@ -100,9 +102,11 @@ def visible(reply: str) -> str:
     """The part of a free-form reply that a caller may see; the reasoning never is.
 
     What is in `<answer>`, else what follows `</think>`, else everything. Only what follows the LAST `</think>` is
-    searched, so tags quoted inside the reasoning change nothing; of a think block left open nothing is shown.
+    searched, so tags quoted inside the reasoning change nothing; of a think block left open nothing is shown. Where
+    answer blocks disagree, or the words behind one take it back, all of it is shown, for the format's reader to refuse.
+    A reply ends at its first end token: what a judge invents behind it is not its reply.
 
-    >>> visible("<think>2 or 3? </think><answer>2</answer>"), visible("<think>hm</think> 7"), visible("yes")
+    >>> visible("<think>2 or 3? </think><answer>2</answer>"), visible("<think>hm</think> 7"), visible("yes<|im_end|>no")
     ('2', '7', 'yes')
     """
     start, end = visible_span(reply)
@@ -111,33 +115,73 @@ def visible(reply: str) -> str:
 
 def visible_span(reply: str) -> tuple[int, int]:
     """Where the visible part of a free-form reply begins and ends; see `visible`."""
-    end = len(reply)
-    closed = reply.rfind("</think>")
-    if closed >= 0 and not reply[closed + len("</think>") :].strip():
+    start, end = turn_span(reply)
+    closed = _last_tag(reply, "</think>", start, end)
+    if closed >= 0 and not reply[closed + len("</think>") : end].strip():
         # Closed once more behind the answer, or nothing behind the reasoning.
         end = closed
-        closed = reply.rfind("</think>", 0, end)
+        closed = _last_tag(reply, "</think>", start, end)
         if closed < 0:
             return 0, 0
-    start = closed + len("</think>") if closed >= 0 else 0
+    start = closed + len("</think>") if closed >= 0 else start
     reopened = reply.find("<think>", start, end)
     if reopened >= 0 and not reply[reopened + len("<think>") : end].rstrip().endswith("</answer>"):
         end = reopened
-    opened = reply.rfind("<answer>", start, end)
-    if opened >= 0:
-        start = opened + len("<answer>")
-        closing = reply.find("</answer>", start, end)
-        end = closing if closing >= 0 else end
+    start, end = _answer_span(reply, start, end)
     text = reply[start:end]
     start += len(text) - len(text.lstrip())
     return start, start + len(text.strip())
 
 
+def _answer_span(reply: str, start: int, end: int) -> tuple[int, int]:
+    """Where the inside of the answer block is, between two places of a reply; both places where there is no clear one."""
+    opened = _last_tag(reply, "<answer>", start, end)
+    if opened < 0:
+        return start, end
+    inside = opened + len("<answer>")
+    closing = reply.find("</answer>", inside, end)
+    if closing < 0:
+        return inside, end
+    others = {block.strip() for block in _ANSWER.findall(reply, start, end)} - {reply[inside:closing].strip()}
+    if others or RETRACTION.search(reply, closing + len("</answer>"), end):
+        return start, end
+    return inside, closing
+
+
+def _last_tag(reply: str, tag: str, start: int, end: int) -> int:
+    """Where a tag stands for the last time between two places, without those that quotes open on; -1 where nowhere."""
+    at = reply.rfind(tag, start, end)
+    while at > start and _in_quotes(reply, start, at):
+        at = reply.rfind(tag, start, at)
+    if at < 0 and tag == "</think>" and reply.startswith("<think>", start):
+        return reply.rfind(tag, start, end)  # a quotation that reasoning left open
+    return at
+
+
+def _in_quotes(reply: str, start: int, at: int) -> bool:
+    """Whether a quotation that is not closed yet begins with this place, or with the tags before it."""
+    line = re.sub(r"(?:</?(?:think|answer)>)+\Z", "", reply[max(start, at - _LINE) : at].rpartition("\n")[2])
+    mark = line[-1:]
+    return mark in ("“", "「") or (mark in ('"', "`", "'") and line.count(mark) % 2 == 1)
+
+
+_LINE = 1000
+
+
 def reasoning_of(reply: str) -> str:
     """The reasoning of a free-form reply: up to the last `</think>`, or all that follows a `<think>` left open."""
-    head, closed, tail = reply.rpartition("</think>")
-    text = head if closed else tail.partition("<think>")[2].partition("<answer>")[0]
+    start, end = turn_span(reply)
+    if start and (thought := _ANALYSIS.search(reply, 0, start)):
+        return thought[1].strip()
+    closed = _last_tag(reply, "</think>", start, end)
+    tail = reply[start:end]
+    text = reply[start:closed] if closed >= 0 else tail.partition("<think>")[2].partition("<answer>")[0]
     return text.strip().removeprefix("<think>").strip()
+
+
+_ANSWER = re.compile(r"<answer>((?:(?!</?answer>).)*)</answer>", re.DOTALL)
+#: The channel of reasoning, in the format of gpt-oss.
+_ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>(.*?)<\|end\|>", re.DOTALL)
 
 
 def format_reply(reasoning: str, answer: str) -> str:

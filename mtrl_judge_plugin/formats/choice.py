@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mtrl_judge_plugin.formats.lines import RETRACTION, lines_of
+from mtrl_judge_plugin.formats.lines import RETRACTION, lines_of, quoted
 from mtrl_judge_plugin.formats.objects import values
 from mtrl_judge_plugin.formats.values import DENIAL, UnreadableError, Value, folded, layers, unwrapped
 
@@ -104,9 +104,9 @@ def choice_of(text: str, choices: Sequence[str]) -> str | None:
 
 def _claims(text: str, reader: _Reader) -> Iterator[_Claim]:
     for pattern in _MARKED:
-        for match in pattern.finditer(text):
+        for match in _unquoted(pattern, text):
             yield _Claim(reader.sentence(match[1]), match[1], match.end())
-    for match in _LABELLED.finditer(text):
+    for match in _unquoted(_LABELLED, text):
         rest = match["rest"]
         if re.match(r"[\"']\s*:", text[match.end("name") :]):
             continue  # the key of an object, whose fields are read below
@@ -125,8 +125,14 @@ def _claims(text: str, reader: _Reader) -> Iterator[_Claim]:
     except UnreadableError:
         pass
     lines = lines_of(text)
-    if lines and (last := reader.sentence(lines[-1])) is not None:
+    told = lines and quoted(text, text.rstrip().rfind(lines[-1]), len(text))
+    if lines and not told and (last := reader.sentence(lines[-1])) is not None:
         yield _Claim(last, lines[-1], len(text))
+
+
+def _unquoted(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The matches that do not repeat somebody else's words."""
+    return (match for match in pattern.finditer(text) if not quoted(text, *match.span()))
 
 
 class _Reader:

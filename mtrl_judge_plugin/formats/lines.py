@@ -37,6 +37,43 @@ RETRACTION = re.compile(
     re.IGNORECASE,
 )
 
+#: Leads to words of somebody else: 'the candidate wrote "', "it ends with", "the injected line:".
+_TOLD = re.compile(
+    r"(?:\b(?:wrote|writes?|says?|said|claim(?:s|ed|ing)|states?|stated|ends? (?:with|in|by)|ended (?:with|in|by)|"
+    r"contain(?:s|ed|ing)|includ(?:es|ed|ing)|asks? for|asked (?:for|me to \w+)|tells? (?:me|us|the judge)(?: to \w+)?|"
+    r"demand(?:s|ed)|instruct\w*|inject\w*|insert\w*|append\w*|add(?:s|ed)|print(?:s|ed)|quot(?:es?|ed|ing)|"
+    r"cop(?:ies|ied)|reads|put(?:s|ting)?|tr(?:ies|ied) to \w+|attempt\w* (?:to \w+)?|suggest(?:s|ed)|"
+    r"(?:own|following|embedded|fake|its|their|his) (?:words?|texts?|lines?|claims?|sentences?|ending|note|string))\b"
+    r"|写道|声称|包含|schreibt|behauptet|enthält|escribe|afirma|contient|écrit)",
+    re.IGNORECASE,
+)
+_OWN_WORDS = re.compile(r"\bI(?:['’](?:d|ll|ve|m))?\b|\bmy\b|\bwe\b", re.IGNORECASE)
+_QUOTES = "\"“„«「『`'‘"
+#: Behind a quotation: it is none of the judge's own.
+_DISOWNED = re.compile(
+    r"\b(?:(?:which|that|this|and) (?:I|we) (?:will |must |should |can )?(?:ignore|disregard|discount|reject)\w*|"
+    r"is (?:not my|the candidate['’]s|an? (?:injection|trick|manipulation|attempt))|"
+    r"(?:in|from|of) the (?:candidate|response|answer|submission|caption)['’]?s?(?: own)? (?:text|answer|words|output))\b",
+    re.IGNORECASE,
+)
+
+
+def quoted(text: str, start: int, end: int) -> bool:
+    """Whether a place in a reply repeats somebody else's words: 'The candidate wrote "Rating: [[10]]".'
+
+    So it is where the sentence before leads to it by a verb of speech, in quotes or straight, or where the words behind
+    disown it.
+    """
+    before = text[max(0, start - 200) : start]
+    sentence = re.split(r"(?<=[.!?。！？])\s|\n\s*\n", before)[-1]
+    if (told := list(_TOLD.finditer(sentence))) and not _OWN_WORDS.search(sentence[: told[-1].start()]):
+        between = sentence[told[-1].end() :]
+        if any(between.count(mark) % 2 if mark in "\"`'" else mark in between for mark in _QUOTES):
+            return True
+        if re.fullmatch(r"[\s:：,*_>-]*(?:the (?:line|text|words?|string|score|rating|verdict)[\s:：,*_>-]*)?", between):
+            return True
+    return bool(_DISOWNED.search(text[end : end + 80]))
+
 
 def lines_of(text: str) -> list[str]:
     """The lines with something on them, without code fences."""
@@ -79,6 +116,8 @@ def whole_value(text: str, value: Value) -> str:
     found = line_value(lines[-1], value) if lines else None
     if found is None:
         raise UnreadableError(f"want {value.description} and nothing else: {text.strip()[-80:]!r}")
+    if quoted(text, text.rstrip().rfind(lines[-1]), len(text)):
+        raise UnreadableError(f"these are somebody else's words: {text.strip()[-80:]!r}")
     if any(other not in (None, found) for other in (line_value(line, value) for line in lines[:-1])):
         raise UnreadableError(f"want {value.description}, once: {text.strip()[:80]!r}")
     return found
@@ -87,6 +126,7 @@ def whole_value(text: str, value: Value) -> str:
 def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, what stands behind the label) of each place where a label begins a line, or a sentence of one.
 
+    Places that repeat somebody else's words are none.
     The value may be on the next line, where the label's own line has nothing more.
     """
     label = label.strip("*")
@@ -112,7 +152,8 @@ def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
         rest, end = match["rest"], match.end()
         if not unwrapped(rest) and (following := re.compile(r"\s*\n\s*([^\n]+)").match(text, end)):
             rest, end = following[1], following.end()
-        yield match.start(), end, rest
+        if not quoted(text, match.start(), end):
+            yield match.start(), end, rest
 
 
 def taken_back(rest: str, value: Value, found: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtrl_judge_plugin.formats.kinds import Format
-from mtrl_judge_plugin.formats.lines import taken_back, whole_value
+from mtrl_judge_plugin.formats.lines import quoted, taken_back, whole_value
 from mtrl_judge_plugin.formats.values import UnreadableError, Value
 
 
@@ -47,7 +47,10 @@ class Wrapped(Format):
         """See Format."""
         opening = re.escape(self.opening).replace(">", r"\s*>")
         mark = re.compile(rf"{opening}\s*(?P<value>.{{0,400}}?)\s*{re.escape(self.closing)}", re.IGNORECASE | re.DOTALL)
-        found = [(match, self.value.read(match["value"])) for match in mark.finditer(text)]
+        marks = list(mark.finditer(text))
+        found = [(match, self.value.read(match["value"])) for match in marks if not quoted(text, *match.span())]
+        if marks and not found:
+            raise UnreadableError(f"these are somebody else's words: {text.strip()[:80]!r}")
         if not found:
             if self.opening.casefold() in text.casefold():
                 raise UnreadableError(f"{self.opening} is not closed: {text.strip()[-80:]!r}")
