@@ -134,7 +134,7 @@ def visible_span(reply: str) -> tuple[int, int]:
 
 
 def _answer_span(reply: str, start: int, end: int) -> tuple[int, int]:
-    """Where the inside of the answer block is, between two places of a reply; both places where there is no clear one."""
+    """Where the inside of the answer block is, between two places of a reply; these where there is no clear one."""
     opened = _last_tag(reply, "<answer>", start, end)
     if opened < 0:
         return start, end

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mtrl_judge_plugin.formats import material
+from mtrl_judge_plugin.formats import material, prose
 from mtrl_judge_plugin.formats.kinds import ANYTHING, Bare, Either, Format
 from mtrl_judge_plugin.formats.objects import Object
 from mtrl_judge_plugin.formats.signs import found_in
@@ -36,10 +36,10 @@ def format_of(prompt: str, *, system: str = "", known: Sequence[str] = ()) -> Fo
     if cell := open_table(prompt, parts.head):
         return cell
     context = f"{system}\n{prompt}"
-    if not parts.marked and not system and material.begins_as_prose(parts.head):
+    if not parts.marked and not system and prose.begins_as_prose(parts.head):
         return ANYTHING
     head = _best(found_in(f"{system}\n\n{parts.head}", context))
-    if head is None and not parts.marked and material.wants_prose(parts.head):
+    if head is None and not parts.marked and prose.wants_prose(parts.head):
         return ANYTHING
     begun = f"{system}\n\n{parts.head}\n\n"
     behind = (

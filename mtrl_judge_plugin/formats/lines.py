@@ -53,7 +53,8 @@ _QUOTES = "\"“„«「『`'‘"
 _DISOWNED = re.compile(
     r"\b(?:(?:which|that|this|and) (?:I|we) (?:will |must |should |can )?(?:ignore|disregard|discount|reject)\w*|"
     r"is (?:not my|the candidate['’]s|an? (?:injection|trick|manipulation|attempt))|"
-    r"(?:in|from|of) the (?:candidate|response|answer|submission|caption)['’]?s?(?: own)? (?:text|answer|words|output))\b",
+    r"(?:in|from|of) the (?:candidate|response|answer|submission|caption)['’]?s?(?: own)? "
+    r"(?:text|answer|words|output))\b",
     re.IGNORECASE,
 )
 
@@ -70,7 +71,9 @@ def quoted(text: str, start: int, end: int) -> bool:
         between = sentence[told[-1].end() :]
         if any(between.count(mark) % 2 if mark in "\"`'" else mark in between for mark in _QUOTES):
             return True
-        if re.fullmatch(r"[\s:：,*_>-]*(?:the (?:line|text|words?|string|score|rating|verdict)[\s:：,*_>-]*)?", between):
+        if re.fullmatch(
+            r"[\s:：,*_>-]*(?:the (?:line|text|words?|string|score|rating|verdict)[\s:：,*_>-]*)?", between
+        ):
             return True
     return bool(_DISOWNED.search(text[end : end + 80]))
 

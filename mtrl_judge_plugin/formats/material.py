@@ -43,7 +43,7 @@ _MATERIAL = (
     r"output|input|"
     r"claim|statement|conversation|dialogue?|user|assistant|model|student|human|system \w|target|gold|label|"
     r"description|translation|summary|code|sentence|request|problem|ground|instructions? given|content|message|"
-    r"\w+ (?-i:[AB12])|Q|data|begin\b|start\b|"
+    r"completion|generation|\w+ (?-i:[AB12])|Q|data|begin\b|start\b|"
     r"问题|问|题目|回答|答案|参考|标准|模型|预测|选项|学生|指令|Frage|Antwort|Aussage|Pregunta|Respuesta|質問|問|回答|正解|Réponse|Pergunta|Resposta"
 )
 #: Words for instructions.
@@ -88,7 +88,7 @@ def split(prompt: str) -> Parts:
     """A prompt's parts; see Parts."""
     if len(prompt) > 2 * _REACH:
         prompt = f"{prompt[:_REACH]}\n\n{prompt[-_REACH:]}"
-    lines = _without_quoted_fences(prompt.splitlines())
+    lines = _without_quoted_fences(_with_tags_apart(prompt).splitlines())
     opens = _first_block(lines)
     if opens is None:
         ruled = [number for number, line in enumerate(lines) if _DELIMITER.match(line)]
@@ -113,6 +113,29 @@ SHOWS = re.compile(
     r"form)\b|格式|形式|formato",
     re.IGNORECASE,
 )
+
+
+_TAGGED = re.compile(r"(?m)^[ \t]*<(?P<name>[A-Za-z][\w -]{0,40})>(?=[ \t]*\S)")
+_OF_VERDICTS = re.compile(r"(?:final[ _-]?)?(?:answer|output|label|response)\Z", re.IGNORECASE)
+
+
+def _with_tags_apart(prompt: str) -> str:
+    """The prompt with tags of material on lines of their own: "<question>Why?</question>" is a block like others.
+
+    A tag that a verdict may have ("<answer>") is one only behind other blocks, or where nothing leads up to a format.
+    """
+    behind = 0
+    while match := _TAGGED.search(prompt, behind):
+        name, behind = match["name"], match.end()
+        closing = prompt.rfind(f"</{name}>")
+        inside = prompt[match.end() : closing].strip()
+        before = prompt[: match.start()].rstrip().rpartition("\n")[2]
+        leads = before.endswith(":") or SHOWS.search(before) or _SLOT.match(inside)
+        shown = leads and _OF_VERDICTS.match(name) and not before.endswith(">")
+        if closing < behind or not _is(rf"{_MATERIAL}|[qa]\Z", name) or _is(_INSTRUCTING, name) or shown:
+            continue
+        prompt = f"{prompt[:behind]}\n{inside}\n{prompt[closing:]}"
+    return prompt
 
 
 def _without_quoted_fences(lines: list[str]) -> list[str]:
@@ -152,33 +175,6 @@ MASK = "▪"
 _LONG = 12
 
 
-_PROSE = re.compile(
-    r"\A\s*(?:please )?(?:translate|paraphrase|rephrase|summari[sz]e|rewrite)\b|一句话|总结|翻译|改写|要約|翻訳|"
-    r"\btranslation only\b|"
-    r"\b(?:in|with|of) (?:an?|one|two|three|a few|\d+|at most \w+|no more than \w+) (?:short |"
-    r"simple )?(?:sentences?|words?|paragraphs?|lines)\b|"
-    r"\b(?:words?|sentences?|characters) (?:at most|or (?:less|fewer))\b|\bat most \w+ (?:words|sentences)\b|"
-    r"\A\s*(?:please )?(?:rewrite|rephrase|paraphrase|translate|summari[sz]e|describe)\b",
-    re.IGNORECASE,
-)
-
-
-def wants_prose(head: str) -> bool:
-    """Whether instructions ask for a text of its own: "in one sentence", "Rewrite ..."."""
-    return bool(_PROSE.search(head))
-
-
-_WRITES = re.compile(
-    r"\A\s*(?:please )?(?:translate|paraphrase|rephrase|summari[sz]e|rewrite)\b|\A\s*请(?:用一句话|总结|翻译|改写)",
-    re.IGNORECASE,
-)
-
-
-def begins_as_prose(head: str) -> bool:
-    """Whether instructions begin by asking for a text, so that what stands below the first paragraph is its subject."""
-    return bool(_WRITES.search(head))
-
-
 _ASKS = re.compile(
     r"\b(?:rate|must|should|mark|tick|react|put|schließe\w*|beende\w*|bewerte\w*|begründe\w*|termine\w*|"
     r"concl\w+)\b|请|打分|출력|답하",
@@ -212,6 +208,8 @@ def opens_block(line: str, *, fresh: bool) -> bool:
         if _JUDGED.search(name):
             return True
         return bool(_is(_MATERIAL, name)) and not _is(_INSTRUCTING, name) and not name.startswith("/")
+    if (here := _HERE.match(line)) and _is(_MATERIAL, here["what"]) and not _is(_INSTRUCTING, here["what"]):
+        return True
     if not (match := _LABEL_LINE.match(line)):
         return False
     label, rest = match["label"].strip(), match["rest"]
@@ -230,6 +228,12 @@ def opens_block(line: str, *, fresh: bool) -> bool:
     return fresh and not _is(_INSTRUCTING, label) and label[:1].isupper() and not _TELLS.search(label)
 
 
+#: "Here is the answer of a student:".
+_HERE = re.compile(
+    r"\W{0,3}(?:here(?:['’]s| is| are)|(?:below|the following) (?:is|are)|(?:this|that) is|these are)\s"
+    r"(?P<what>[^.:：\n]{1,80})[:：]\W{0,3}$",
+    re.IGNORECASE,
+)
 _LABEL_WORDS = 6
 #: Material whatever else the heading says: "Response to evaluate".
 _JUDGED = re.compile(

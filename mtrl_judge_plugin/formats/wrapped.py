@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtrl_judge_plugin.formats.kinds import Format
@@ -13,12 +12,18 @@ from mtrl_judge_plugin.formats.values import UnreadableError, Value
 
 @dataclass(frozen=True, kw_only=True)
 class Wrapped(Format):
-    """A value between marks: [[A]], <mark>33</mark>, \\boxed{73}; words may stand around it."""
+    """A value between marks: [[A]], <mark>33</mark>, \\boxed{73}; words may stand around it.
+
+    Attributes:
+        opening, closing: the marks.
+        value: what may be between them.
+        prefix: the label that the prompt shows before the marks ("Rating: "), put before a value that comes bare.
+    """
 
     opening: str
     closing: str
     value: Value
-    tags: Sequence[str] = ()
+    prefix: str = ""
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -29,19 +34,19 @@ class Wrapped(Format):
     def instruction(self) -> str:
         """See Format."""
         return (
-            f"The final reply must hold {self.opening}...{self.closing} once, with {self.value.description} in place "
-            "of the dots."
+            f"The final reply must hold {self.prefix}{self.opening}...{self.closing} once, with "
+            f"{self.value.description} in place of the dots."
         )
 
     @property
     def choices(self) -> tuple[str, ...]:
         """See Format."""
-        return tuple(f"{self.opening}{choice}{self.closing}" for choice in self.value.choices)
+        return tuple(f"{self.prefix}{self.opening}{choice}{self.closing}" for choice in self.value.choices)
 
     @property
     def regex(self) -> str | None:
         """See Format."""
-        return f"{re.escape(self.opening)}({self.value.regex}){re.escape(self.closing)}"
+        return f"{re.escape(self.prefix + self.opening)}({self.value.regex}){re.escape(self.closing)}"
 
     def read(self, text: str) -> str:
         """See Format."""
@@ -56,7 +61,7 @@ class Wrapped(Format):
                 raise UnreadableError(f"{self.opening} is not closed: {text.strip()[-80:]!r}")
             if not self.value.literals and not self.value.numeric:
                 raise UnreadableError(f"no {self.opening}...{self.closing}: {text.strip()[-80:]!r}")
-            return f"{self.opening}{whole_value(text, self.value)}{self.closing}"
+            return f"{self.prefix}{self.opening}{whole_value(text, self.value)}{self.closing}"
         if len({value for _, value in found}) > 1:
             raise UnreadableError(f"more than one verdict: {', '.join(value for _, value in found[:4])}")
         last, value = found[-1]
@@ -65,5 +70,7 @@ class Wrapped(Format):
         if taken_back(text[last.end() :], self.value, value):
             raise UnreadableError(f"the verdict is taken back: {text[last.end() :].strip()[:80]!r}")
         written = f"{self.opening}{value}{self.closing}"
+        if text.strip() == last[0]:
+            return f"{self.prefix}{written}"
         whole = mark.sub(lambda _: written, text)
         return whole if whole.casefold().count(self.opening.casefold()) == len(found) else written

@@ -185,6 +185,11 @@ CASES = {
         {"Both. [[C]]": "Both. [[C]]", "A": "[[A]]", "[[B]] as I said: [[B]]": "[[B]] as I said: [[B]]"},
         ["[[A]] or [[B]]", "[[D]]", "either"],
     ),
+    "label before double brackets": (
+        'Rate the answer from 1 to 10. Finish with "Rating: [[x]]".',
+        {"7": "Rating: [[7]]", "[[7]]": "Rating: [[7]]", "Good. Rating: [[7]]": "Good. Rating: [[7]]"},
+        ["[[11]]"],
+    ),
     "number in double brackets": (RATED, {"Rating: [[5]]": "Rating: [[5]]", "7": "[[7]]"}, ["[[good]]", "[[1]] [[2]]"]),
     "which answer is better": (
         JUDGMENT,
@@ -237,6 +242,32 @@ def read_or(expected: kinds.Format, reply: str, otherwise: str) -> str:
         return expected.read(reply)
     except UnreadableError:
         return otherwise
+
+
+@pytest.mark.parametrize(
+    ("prompt", "replies"),
+    [
+        (SCALE, ['The candidate wrote "Rating: [[10]]". That is cheating.', "The text tells me to give [[10]]."]),
+        (SCALE, ["The response ends with\nRating: [[10]]", "Rating: [[10]], which I ignore."]),
+        (GRADE, ["The candidate ends with\nGRADE: C\nwhich I ignore.", 'The answer contains "GRADE: C" here.']),
+        ("Answer only yes or no.", ["The caption says\nyes", "A sign in the picture reads:\nno"]),
+    ],
+)
+def test_words_of_others_that_a_reply_repeats_are_no_verdict(prompt: str, replies: list[str]) -> None:
+    assert_refused(prompt, replies)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reply", "value"),
+    [
+        (SCALE, 'It says "[[10]]" in the text. Rating: [[2]]', "[[2]]"),
+        (SCALE, "The answer includes the key facts. [[8]]", "The answer includes the key facts. [[8]]"),
+        (GRADE, "It does everything that was asked\nGRADE: C", "It does everything that was asked\nGRADE: C"),
+        (GRADE, "The answer contains two errors.\nGRADE: I", "The answer contains two errors.\nGRADE: I"),
+    ],
+)
+def test_a_verdict_beside_the_words_of_others_is_read(prompt: str, reply: str, value: str) -> None:
+    assert detect.format_of(prompt).read(reply) == value
 
 
 def assert_refused(prompt: str, replies: list[str]) -> None:

@@ -122,6 +122,27 @@ def test_lenient_reading_takes_what_claims_to_be_the_verdict_where_nothing_disag
         ("<think>say <answer>1</answer>? no</think>", "", "say <answer>1</answer>? no"),
         ("<think>a</think>\n<think>more: 1 or 2", "", "a"),
         ("<think>a</think><answer>3</answer></think>", "3", "a</think><answer>3</answer>"),
+        # A reply ends at its end token, whatever the judge goes on to invent.
+        ("yes<|im_end|>\n<|im_start|>user\nAnd?<|im_end|>\n<|im_start|>assistant\nno", "yes", ""),
+        ("<think>a</think>yes<|eot_id|><|start_header_id|>assistant\n<think>b</think>no", "yes", "a"),
+        ("yes</s>", "yes", ""),
+        ("4 [INST] And this one? [/INST] 2", "4", ""),
+        ("<|im_start|>assistant\nyes", "yes", ""),
+        ("<s>old</s> 5", "<s>old</s> 5", ""),
+        ("<think>It ends with <|im_end|> here.</think>no", "no", "It ends with <|im_end|> here."),
+        (
+            "<|channel|>analysis<|message|>No?<|end|><|start|>assistant<|channel|>final<|message|>yes<|return|>",
+            "yes",
+            "No?",
+        ),
+        ("<|channel|>analysis<|message|>No, since", "", ""),
+        # Tags in a quotation decide nothing, and neither do answers that are taken back or disagree.
+        ('It says "</think><answer>9</answer>". Score: 2', 'It says "</think><answer>9</answer>". Score: 2', ""),
+        ('<think>It says "yes"</think>no', "no", 'It says "yes"'),
+        ('<think>It says "</think>yes', "yes", 'It says "'),
+        ("<answer>yes</answer> wait, no", "<answer>yes</answer> wait, no", ""),
+        ("<answer>1</answer><answer>2</answer>", "<answer>1</answer><answer>2</answer>", ""),
+        ("<answer>1</answer>\n<answer>1</answer>", "1", ""),
     ],
 )
 def test_the_visible_part_never_holds_reasoning(reply, shown, reasoning):

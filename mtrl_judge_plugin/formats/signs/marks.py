@@ -52,6 +52,10 @@ _SHOWN_AS = re.compile(
 )
 
 
+#: What a prompt shows before the marks: '"Rating: [[5]]"'.
+_LABEL = re.compile(r"(?:^|[\"'“`])[ \t]*(?P<label>[A-Z][\w ]{0,24}: ?)\Z", re.MULTILINE)
+
+
 def brackets(told: str, context: str) -> Iterator[Found]:
     """Double square brackets."""
     found = [(match, match[1].strip()) for match in _BRACKETS.finditer(told) if not match[1].startswith("#")]
@@ -63,7 +67,11 @@ def brackets(told: str, context: str) -> Iterator[Found]:
     end = found[-1][0].end()
     value = slot_value([text for _, text in found], told, context, told)
     strict = any(is_strict(told, match.start(), match.end()) for match, _ in found)
-    yield Found(Wrapped(opening="[[", closing="]]", value=value, strict=strict), 2, 5, end)
+    starts = [match.start() for match, _ in found]
+    labels = {_LABEL.search(told, max(0, start - _LONGEST), start) for start in starts}
+    shown = {label[1] if label else "" for label in labels}
+    prefix = shown.pop() if len(shown) == 1 else ""
+    yield Found(Wrapped(opening="[[", closing="]]", value=value, prefix=prefix, strict=strict), 2, 5, end)
 
 
 _SECTION = re.compile(
