@@ -48,7 +48,6 @@ _TOLD = re.compile(
     re.IGNORECASE,
 )
 _OWN_WORDS = re.compile(r"\bI(?:['’](?:d|ll|ve|m))?\b|\bmy\b|\bwe\b", re.IGNORECASE)
-_QUOTES = "\"“„«「『`'‘"
 #: Behind a quotation: it is none of the judge's own.
 _DISOWNED = re.compile(
     r"\b(?:(?:which|that|this|and) (?:I|we) (?:will |must |should |can )?(?:ignore|disregard|discount|reject)\w*|"
@@ -69,11 +68,9 @@ def quoted(text: str, start: int, end: int) -> bool:
     sentence = re.split(r"(?<=[.!?。！？])\s|\n\s*\n", before)[-1]
     if (told := list(_TOLD.finditer(sentence))) and not _OWN_WORDS.search(sentence[: told[-1].start()]):
         between = sentence[told[-1].end() :]
-        if any(between.count(mark) % 2 if mark in "\"`'" else mark in between for mark in _QUOTES):
+        if re.search(r"[“„«「‘]|(?<!\w)'(?=\w)", between) or any(between.count(mark) % 2 for mark in '"`'):
             return True
-        if re.fullmatch(
-            r"[\s:：,*_>-]*(?:the (?:line|text|words?|string|score|rating|verdict)[\s:：,*_>-]*)?", between
-        ):
+        if re.fullmatch(r"[\s:：,*_>-]*(?:(?:the )?\w+(?: \w+)?[ *_]*[:：])?[\s*_]*", between):
             return True
     return bool(_DISOWNED.search(text[end : end + 80]))
 
