@@ -10,7 +10,8 @@ from typing import Any
 
 import openai
 import tenacity
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 60.0
@@ -78,11 +79,17 @@ class ChatClient:
 
     def _create(self, **body: Any) -> ChatCompletion:
         response: Any = self._client.chat.completions.create(**body)
-        if not isinstance(response, ChatCompletion) or not response.choices:
-            said = f": {response.error}" if getattr(response, "error", None) else ""
-            raise ValueError(f"the server's answer is not a chat completion{said}")
-        message = response.choices[0].message
-        if message is None or not isinstance(message.content, (str, list, type(None))):
+        if error := getattr(response, "error", None):  # gateways say so with status 200, beside what they have so far
+            raise _SaidError(error)
+        choices: Any = getattr(response, "choices", None)
+        if not isinstance(response, ChatCompletion) or not isinstance(choices, list) or not choices:
+            raise ValueError("the server's answer is not a chat completion")
+        if not isinstance(choices[0], Choice):
+            raise ValueError("the server's answer is not a chat completion: choices holds something else")
+        message = choices[0].message
+        if choices[0].finish_reason == "error":
+            raise _SaidError({"code": 502, "message": "finish_reason=error"})
+        if not isinstance(message, ChatCompletionMessage) or not isinstance(message.content, (str, list, type(None))):
             raise ValueError("the server's answer has no message with a text")
         return response
 
@@ -112,6 +119,8 @@ class ChatClient:
             text, way_out = f"no connection to base_url ({error.__cause__ or error})", "check that the server is up"
         elif isinstance(error, openai.APIStatusError):
             text, way_out = f"HTTP {status}: {_message(error)}", _WAYS_OUT.get(error.status_code, "")
+        elif isinstance(error, _SaidError):
+            text, way_out = str(error), ""
         else:
             text, way_out = str(error), "check base_url (it usually ends in /v1)"
         if self._key:
@@ -120,7 +129,20 @@ class ChatClient:
         return RequestError(text[:_LONGEST_MESSAGE] + (way_out and f"; {way_out}") + tries, status)
 
 
+class _SaidError(ValueError):
+    """A server said in the body of a good answer that it failed: {"error": {"code": 502, "message": ...}}."""
+
+    def __init__(self, error: object) -> None:
+        said = error if isinstance(error, dict) else {"message": error}
+        code = str(said.get("code") or "")
+        self.temporary = code.isdigit() and (int(code) >= 500 or int(code) in (408, 429))
+        told = " ".join(filter(None, (code, str(said.get("message") or said))))
+        super().__init__(f"the server said in its answer that it failed: {told}")
+
+
 def _worth_retrying(error: BaseException) -> bool:
+    if isinstance(error, _SaidError):
+        return error.temporary
     if isinstance(error, openai.APIStatusError):
         # A spent quota is a 429, too, and stays one.
         return error.status_code >= 500 or (error.status_code in (408, 429) and error.code != "insufficient_quota")

@@ -272,11 +272,26 @@ def test_no_server():
 
 
 @pytest.mark.parametrize(
-    "answer", [HTMLResponse("<html>Welcome</html>"), {"error": {"message": "no such model"}}, {"choices": []}, [1]]
+    "answer", [HTMLResponse("<html>Welcome</html>"), {"choices": []}, {"choices": "abc"}, {"choices": ["abc"]}, [1]]
 )
 def test_an_answer_that_is_none(stub, engine, answer):
     stub.handler = lambda body: answer
     assert "not a chat completion" in one(engine).error
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "times"),
+    [
+        ({"error": {"message": "no such model"}}, "no such model", 1),
+        ({"error": "no such model"}, "no such model", 1),
+        ({**completion("yes"), "error": {"code": 429, "message": "slow down"}}, "429 slow down (tried 3 times)", 3),
+        (completion("ye", "error"), "502 finish_reason=error (tried 3 times)", 3),
+    ],
+)
+def test_an_error_inside_a_good_answer_is_one(stub, engine, answer, message, times):
+    stub.handler = lambda body: answer
+    assert one(engine).error == f"the server said in its answer that it failed: {message}"
+    assert len(stub.bodies) == times
 
 
 def test_an_answer_cut_in_the_middle_of_its_json(stub, engine):
