@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
+#: The way out of an image that is none.
+_FORMATS = "send PNG or JPEG, or another format that the installed Pillow reads (WebP, GIF, BMP, TIFF, AVIF, ...)"
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 
@@ -183,9 +185,9 @@ def _base64(text: str, image: Any) -> bytes:
     try:
         data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ImageError(f"image {describe(image)}: neither a file nor base64 image data") from error
+        raise ImageError(f"image {describe(image)}: neither a file nor base64 image data; {_FORMATS}") from error
     if not _is_picture(data):
-        raise ImageError(f"image {describe(image)}: neither a file nor base64 image data")
+        raise ImageError(f"image {describe(image)}: neither a file nor base64 image data; {_FORMATS}")
     return data
 
 

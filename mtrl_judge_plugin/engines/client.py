@@ -87,7 +87,7 @@ class ChatClient:
         if not isinstance(choices[0], Choice):
             raise ValueError("the server's answer is not a chat completion: choices holds something else")
         message = choices[0].message
-        if choices[0].finish_reason == "error":
+        if str(choices[0].finish_reason) == "error":
             raise _SaidError({"code": 502, "message": "finish_reason=error"})
         if not isinstance(message, ChatCompletionMessage) or not isinstance(message.content, (str, list, type(None))):
             raise ValueError("the server's answer has no message with a text")

@@ -134,6 +134,8 @@ def _hopeless(schema: Mapping[str, Any]) -> str | None:
             top = _resolver(schema).lookup(reference).contents
             if not isinstance(top, Mapping):  # true, false
                 return None
+        else:
+            return f"a reference leads back to itself: {str(reference)[:100]!r}"
     except Exception:  # whatever the library makes of it
         return f"a reference leads out of the schema or to nothing in it: {str(reference)[:100]!r}"
     kinds = top.get("type", "object")

@@ -43,7 +43,10 @@ class Templates:
             found = json.loads(path.read_text()) if path.exists() else {}
         except (OSError, ValueError) as error:
             raise TemplateError(f"--templates {path}: cannot be read ({error}); name another file") from error
-        if not isinstance(found, dict) or not all(isinstance(lines, list) for lines in found.values()):
+        if not path.parent.is_dir():
+            raise TemplateError(f"--templates {path}: there is no folder {path.parent}; make it, or name another file")
+        lists = list(found.values()) if isinstance(found, dict) else [None]
+        if not all(isinstance(lines, list) and all(isinstance(line, str) for line in lines) for lines in lists):
             raise TemplateError(f"--templates {path}: not a file of templates; name another file")
         self._known: dict[str, list[str]] = found
 

@@ -17,6 +17,8 @@ from mtrl_judge_plugin.server.settings import ApiError
 #: Weight of the newest request in the running mean of seconds that one takes.
 _NEWEST = 0.1
 _LONGEST_WAIT = 60
+#: How much of a body is read, as a multiple of the largest one that is taken.
+_DROPPED = 4
 
 
 def key_of(text: str) -> str:
@@ -114,7 +116,9 @@ class Bodies:
 
 
 async def read_body(request: Request, most: int, pause: float) -> bytes:
-    """The body of a request, if it is JSON and small enough; what is too large is not read.
+    """The body of a request, if it is JSON and small enough.
+
+    What is too large is read on for a while and dropped: most clients read no answer before they have sent all.
 
     Args:
         request: of the client.
@@ -137,18 +141,22 @@ async def read_body(request: Request, most: int, pause: float) -> bytes:
         headers={"Connection": "close"},
     )
     announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or int(announced[:20]) > most:
-        raise too_large
-    body = bytearray()
+    known = announced.isdecimal() and int(announced[:20]) <= most
+    body, size = bytearray(), 0
     stream = request.stream()
-    while True:
+    while size <= _DROPPED * most:
         async with asyncio.timeout(pause):
             chunk = await anext(stream, None)
         if chunk is None:
-            return bytes(body)
-        body += chunk
-        if len(body) > most:
-            raise too_large
+            break
+        size += len(chunk)
+        if known and size <= most:
+            body += chunk
+        else:
+            body.clear()
+    if not known or size > most:
+        raise too_large
+    return bytes(body)
 
 
 async def gone(request: Request) -> None:

@@ -281,7 +281,13 @@ def _demanded(request: ChatRequest) -> Format | None:
         return JSON_OBJECT
     if form is not None and form.type == "json_schema":
         if form.json_schema is None:
-            raise ApiError(400, "json_schema is missing", "missing", param="response_format.json_schema")
+            raise ApiError(
+                400,
+                'json_schema is missing; send "json_schema": {"name": "...", "schema": {...}}, or for any object '
+                '"type": "json_object"',
+                "missing",
+                param="response_format.json_schema",
+            )
         try:
             return format_of_schema(form.json_schema.schema_)
         except SchemaError as error:

@@ -18,6 +18,7 @@ from mtrl_judge_plugin.server.settings import ApiError
 #: Fields that ask for what a judge does not have.
 _REFUSED = ("previous_response_id", "conversation", "background", "prompt")
 _SAME = ("model", "temperature", "top_p", "stream", "tool_choice", "include_reasoning", "seed")
+_TYPES = (("text", dict, "an object"), ("instructions", str, "a text"), ("tools", list, "a list"))
 _TEXTS = ("input_text", "output_text", "text")
 
 
@@ -38,13 +39,18 @@ def parse(body: bytes) -> ChatRequest:
             raise ApiError(
                 400, f"{name}: this judge has no such thing; send the whole input", "unsupported", param=name
             )
+    for name, type_, want in _TYPES:
+        if not isinstance(given.get(name), (type_, type(None))):
+            raise ApiError(400, f"{name}: want {want}", "invalid_type", param=name)
     chat: dict[str, Any] = {name: given[name] for name in _SAME if given.get(name) is not None}
     chat["messages"] = _messages(given.get("input"), given.get("instructions"))
     if given.get("max_output_tokens") is not None:
         chat["max_completion_tokens"] = given["max_output_tokens"]
     text = given.get("text") or {}
-    wanted = text.get("format") if isinstance(text, Mapping) else None
-    if isinstance(wanted, Mapping) and wanted.get("type", "text") != "text":
+    wanted = text.get("format")
+    if not isinstance(wanted, (dict, type(None))):
+        raise ApiError(400, "text.format: want an object", "invalid_type", param="text.format")
+    if wanted and wanted.get("type", "text") != "text":
         schema = {"name": str(wanted.get("name", "")), "schema": wanted.get("schema") or {}}
         kind = wanted.get("type")
         chat["response_format"] = {"type": kind, **({"json_schema": schema} if kind == "json_schema" else {})}
@@ -66,7 +72,7 @@ def _tool(tool: Any, number: int) -> dict[str, Any]:
 def _messages(given: Any, instructions: Any) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if instructions:
-        messages.append({"role": "system", "content": str(instructions)})
+        messages.append({"role": "system", "content": instructions})
     if isinstance(given, str):
         return [*messages, {"role": "user", "content": given}]
     if not isinstance(given, list) or not given:

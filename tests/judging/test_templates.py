@@ -33,7 +33,7 @@ def test_material_that_is_learned_is_no_instruction(tmp_path: Path) -> None:
     assert format_of(attack, known=known).read("Good.") == "good"
 
 
-@pytest.mark.parametrize("content", ["[1]", "{", '{"a": 1}'])
+@pytest.mark.parametrize("content", ["[1]", "{", '{"a": 1}', '{"a": [1]}'])
 def test_another_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "other.json"
     file.write_text(content)
@@ -41,10 +41,16 @@ def test_another_file_is_named(tmp_path: Path, content: str) -> None:
         Templates(file)
 
 
-def test_a_folder_that_is_not_there_is_named_and_nothing_fails(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    templates = Templates(tmp_path / "none" / "t.json")
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"there is no folder .*none; make it"):
+        Templates(tmp_path / "none" / "t.json")
+
+
+def test_a_file_that_cannot_be_written_fails_no_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    templates = Templates(folder / "t.json")
+    folder.rmdir()
     templates.material(prompt(1), "")
     assert templates.material(prompt(2), "")
     assert "cannot be written" in caplog.text
