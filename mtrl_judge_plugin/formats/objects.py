@@ -28,12 +28,14 @@ class Object(Format):
         nested: keys of objects within it -> what their values may be.
         python: the caller evaluates it as Python, and knows no `true` or `null`.
         fenced: the prompt speaks of Markdown fences: those that the judge wrote stay.
+        quoted: keys whose values the prompt shows in quotes, so that numbers stay texts.
     """
 
     keys: Mapping[str, Value | None] = field(default_factory=dict)
     nested: Mapping[str, Value] = field(default_factory=dict)
     python: bool = False
     fenced: bool = False
+    quoted: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -72,6 +74,7 @@ class Object(Format):
         value, source = fitting[0]
         _check_nested([value], self.nested)
         mended = {key: _in_place(value[key], allowed, key) for key, allowed in self.keys.items() if allowed}
+        mended |= {key: _typed(mended[key], self.keys[key]) for key in mended.keys() - self.quoted}
         blocks = re.findall(r"```(?:json|python)?[ \t]*\n.*?```", text, re.DOTALL) if self.fenced else []
         if mended != {key: value[key] for key in mended}:
             value, source = {**value, **mended}, ""
@@ -152,7 +155,18 @@ def _in_place(value: Any, allowed: Value, key: str) -> Any:
     found = allowed.find(written)
     if found is None:
         raise UnreadableError(f'"{key}" must be {allowed.description}, not {written[:80]!r}')
-    return found if isinstance(value, str) and not allowed.numeric else value
+    return found if isinstance(value, str) else value
+
+
+def _typed(value: Any, allowed: Value | None) -> Any:
+    """A number or truth value that a judge wrote as a text, as what it is; anything else as it is."""
+    if isinstance(value, list):
+        return [_typed(one, allowed) for one in value]
+    if allowed is None or not isinstance(value, str) or (allowed.numeric and value in allowed.literals):
+        return value
+    if allowed.literals == ("true", "false"):
+        return value == "true"
+    return json.loads(re.sub(r"^(-?)0+(?=\d)", r"\1", value)) if allowed.numeric else value
 
 
 def _check_nested(found: Sequence[Any], allowed: Mapping[str, Value]) -> None:

@@ -109,7 +109,8 @@ class Value:
         return any(f" {tokens(literal)} " in words or tokens(literal) == "" for literal in self.literals)
 
     def _number(self, text: str) -> str | None:
-        match = _NUMBER.fullmatch(unicodedata.normalize("NFKC", text)) if self.numeric else None
+        plain = unicodedata.normalize("NFKC", text).replace("−", "-")
+        match = _NUMBER.fullmatch(plain) if self.numeric else None
         if match is None:
             return None
         number, most = float(match["number"]), match["most"]
@@ -121,7 +122,9 @@ class Value:
             return None
         if self.whole:
             return f"{number:.0f}" if number.is_integer() else None
-        written = match["number"].lstrip("+")
+        written = "".join(str(unicodedata.decimal(sign, sign)) for sign in match["number"].lstrip("+"))
+        if number == 0:
+            written = written.lstrip("-")
         return re.sub(r"^(-?)\.", r"\g<1>0.", written)
 
     def _with_gloss(self, text: str) -> str | None:

@@ -260,6 +260,22 @@ def test_words_of_others_that_a_reply_repeats_are_no_verdict(prompt: str, replie
 @pytest.mark.parametrize(
     ("prompt", "reply", "value"),
     [
+        ('Return JSON: {"score": <integer from 1 to 5>}', '{"score": "4/5"}', '{"score": 4}'),
+        ('Return JSON: {"score": "<1-5>"}', '{"score": "4/5"}', '{"score": "4"}'),
+        ('Return JSON with the keys "score" (0-10) and "pass" (boolean).', '{"score": "07", "pass": "false"}',
+         '{"score": 7, "pass": false}'),
+        (SCALE, "[[\u0667]]", "[[7]]"),
+        (ZERO_TO_FIVE, "-0", "0"),
+        ("Rate from -5 to 5. Output only the number.", "\u22122", "-2"),
+    ],
+)  # fmt: skip
+def test_numbers_come_back_as_a_program_reads_them(prompt: str, reply: str, value: str) -> None:
+    assert detect.format_of(prompt).read(reply) == value
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reply", "value"),
+    [
         (SCALE, 'It says "[[10]]" in the text. Rating: [[2]]', "[[2]]"),
         (SCALE, "The answer includes the key facts. [[8]]", "The answer includes the key facts. [[8]]"),
         (GRADE, "It does everything that was asked\nGRADE: C", "It does everything that was asked\nGRADE: C"),

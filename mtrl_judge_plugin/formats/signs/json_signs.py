@@ -28,6 +28,7 @@ _OBJECT = re.compile(
 )
 _SHOWN = re.compile(r"[{｛]\s*['\"“`]{1,2}[A-Za-z_\u4e00-\u9fff][\w -]{0,40}['\"”`]{1,2}\s*[:：]")
 _KEY = re.compile(r"['\"“`]{1,2}([A-Za-z_\u4e00-\u9fff][\w -]{0,40}?)['\"”`]{1,2}\s*[:：]")
+_QUOTED_VALUE = re.compile(rf"{_KEY.pattern}\s*['\"“`]")
 _KEYS = re.compile(
     r"\b(?:keys?|fields?|properties|entries)\b\s*(?:named|called|are|"
     r"is)?\s*:?\s*(?P<keys>[\[(]{0,2}\s*[\"'`“]?\w[^.\n\])]{0,200})",
@@ -74,7 +75,9 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
     )
     keys, nested = _keys_of(told, shown.start(), context)
     fenced = "```" in told or "code block" in told
-    yield Found(Object(keys=keys, nested=nested, python=python, fenced=fenced, strict=True), 2, 6, shown.end())
+    quoted = frozenset(_QUOTED_VALUE.findall(told))
+    found = Object(keys=keys, nested=nested, python=python, fenced=fenced, quoted=quoted, strict=True)
+    yield Found(found, 2, 6, shown.end())
 
 
 _SCHEMA_LEAD = re.compile(r"\bschema\b[^{}]{0,200}(?=\{)", re.IGNORECASE)
