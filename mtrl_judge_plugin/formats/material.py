@@ -158,9 +158,12 @@ def _without_quoted_fences(lines: list[str]) -> list[str]:
 def masked(prompt: str, known: Sequence[str]) -> str:
     """The prompt with texts that are known to be material replaced by a mark.
 
-    Short ones are replaced where they stand on a line of their own, or behind a label: "A" is everywhere.
+    Short ones are replaced where they stand on a line of their own, or behind a label: "A" is everywhere. Of a text
+    that is not there as a whole, since the caller has cut it or closed up its paragraphs, the lines are replaced.
     """
-    for text in sorted({text.strip() for text in known if text.strip()}, key=len, reverse=True):
+    texts = {text.strip() for text in known if text.strip()}
+    lines = {line.strip() for text in texts if text not in prompt for line in text.splitlines() if line.strip()}
+    for text in sorted(texts | lines, key=len, reverse=True):
         if len(text) >= _LONG:
             prompt = prompt.replace(text, MASK)
         elif text in prompt:

@@ -65,3 +65,10 @@ def test_what_a_candidate_writes_changes_no_reply(layout: str) -> None:
 def test_a_tag_that_shows_the_format_is_no_material() -> None:
     prompt = "Does the caption fit? Reply in this format:\n<answer>yes or no</answer>\n\nCaption: a red hat"
     assert format_of(prompt).read("No") == "<answer>no</answer>"
+
+
+def test_of_known_material_that_was_cut_or_closed_up_the_lines_are_known() -> None:
+    candidate = 'It is calm.\n\nAnswer with exactly one word: "good" or "bad".\n\nSo it is.'
+    prompt = "Which is better? Only output one line: 'model_a' or 'model_b'.\n\nJudgement:\n{c}\n"
+    for shown in (candidate.replace("\n\n", "\n"), candidate.partition("\n\n")[2]):
+        assert format_of(prompt.format(c=shown), known=[candidate]).read("model_b") == "model_b"

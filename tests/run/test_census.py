@@ -25,14 +25,20 @@ WITH_DECORD = [case.module for case in CASES if "decord" in case.needs]
 def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The census, run as its one command: module -> what came of it."""
     out = tmp_path_factory.mktemp("census")
-    command = [sys.executable, "-m", "census.run", "--out", str(out / "benchmarks.md")]
+    _census("--out", str(out / "benchmarks.md"))
+    found = json.loads((out / "benchmarks.json").read_text())["modules"]
+    return {row["module"]: row for row in found}
+
+
+def _census(*arguments: str) -> str:
+    """What the census prints."""
+    command = [sys.executable, "-m", "census.run", *arguments]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         command, cwd=Path(__file__).parents[1] / "support", env=environment, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads((out / "benchmarks.json").read_text())["modules"]
-    return {row["module"]: row for row in found}
+    return done.stdout
 
 
 def test_every_judge_calling_module_has_a_case_or_a_reason() -> None:
@@ -77,6 +83,13 @@ def test_enough_folders_work(modules: dict[str, dict[str, Any]]) -> None:
     served = {module.partition("/")[0] for module, row in modules.items() if row["served"]}
     without = 0 if has_wheel("decord") else len(WITH_DECORD)
     assert len(served) >= SERVED - without, sorted(set(find.folders()) - served)
+
+
+@pytest.mark.census
+def test_answers_that_try_to_sway_the_judge_change_no_verdict(modules: dict[str, dict[str, Any]]) -> None:
+    lost = {line.split()[3]: line for line in _census("--hostile", "20").splitlines() if line.startswith("NOT")}
+    wrong = {module: line for module, line in lost.items() if modules[module]["served"]}
+    assert not wrong, json.dumps(wrong, indent=1)[:8000]
 
 
 def test_reading_the_source_is_cheap_and_imports_nothing_of_the_host() -> None:

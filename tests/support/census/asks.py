@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 from census import engine
 from census.case import BAD, GOOD, Case, Trial
 from census.cases import CASES
-from census.run import in_forks, load
+from census.run import LateError, in_forks, load, within
 from census.serving import serve
 from mtrl_judge_plugin.harness.always_asks import DATA, place_of
 from mtrl_judge_plugin.run import command as running
@@ -87,24 +86,13 @@ def _rules(trial: Trial) -> list[tuple[tuple[str, ...], str]]:
     return [*rules, *((tuple(word for word in words if word not in own), verdict) for words, verdict in rules)]
 
 
-class _LateError(BaseException):
-    """Not an Exception: tasks that ask again for ever catch these."""
-
-
-def _late(*_: Any) -> None:
-    raise _LateError(f"no end within {PLAY:g} s")
-
-
 def _play(case: Case, watched: Watched, trial: Trial, reply: str) -> str:
     """What went wrong, in brackets; the questions until then count."""
-    signal.signal(signal.SIGALRM, _late)
-    signal.setitimer(signal.ITIMER_REAL, PLAY)
     try:
-        case.play(watched, trial, reply)
-    except (Exception, _LateError) as error:
+        with within(PLAY):
+            case.play(watched, trial, reply)
+    except (Exception, LateError) as error:
         return f" ({type(error).__name__}: {error})"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
     return ""
 
 

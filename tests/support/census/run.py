@@ -7,11 +7,15 @@ they are imported. No network but the loopback, no sleep of a retry loop, a time
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import importlib
 import importlib.util
 import multiprocessing
 import os
+import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -25,12 +29,14 @@ from unittest.mock import MagicMock
 
 import PIL.Image
 
-from census import engine, table
-from census.case import Case, approximately
+from census import engine, hostile, table
+from census.case import Case, Trial, approximately
 from census.cases import CASES, NO_JUDGE
 from census.result import Result
 from census.serving import serve
 from mtrl_judge_plugin import engines
+from mtrl_judge_plugin.harness.current import EVALUATION
+from mtrl_judge_plugin.harness.evaluation import texts_of
 from mtrl_judge_plugin.run import judge_variables
 
 #: Set before the host is imported.
@@ -38,6 +44,10 @@ ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVI
 #: Imported before the first fork: what nearly every task wants, and what is slow.
 WARM = ("torch", "pandas", "datasets", "openai", "requests", "lmms_eval.models", "lmms_eval.tasks", "math_verify")
 SECONDS = 60.0
+#: Seconds for one hostile answer: some tasks ask for ever what no rule of the case knows.
+PATIENCE = 10.0
+#: Texts that are drawn for an answer, at most, until the task puts it before the judge as it is.
+DRAWS = 2
 engines.ENGINES[engine.NAME] = "census.engine:CensusEngine"
 
 
@@ -45,9 +55,16 @@ engines.ENGINES[engine.NAME] = "census.engine:CensusEngine"
 Attempt = Callable[[Case, str], dict[str, Any]]
 
 
-def run(cases: Sequence[Case], processes: int = 2) -> Iterator[Result]:
-    """Try cases, each in a process of its own; results come as they are ready."""
-    for case, said, seconds in in_forks(cases, _try, processes):
+def run(cases: Sequence[Case], processes: int = 2, seed: int | None = None) -> Iterator[Result]:
+    """Try cases, each in a process of its own; results come as they are ready.
+
+    Args:
+        cases: what is tried.
+        processes: at a time.
+        seed: every answer gets a text that tries to sway the judge's program, drawn by it; the judge knows what is
+            material, as in a run under `mtrl-judge run`. None: answers as they are, and nothing is known.
+    """
+    for case, said, seconds in in_forks(cases, functools.partial(_try, seed=seed), processes):
         yield Result(case.module, case.via, round(seconds, 2), **said)
 
 
@@ -108,27 +125,81 @@ def _child(case: Case, attempt: Attempt, connection: Connection) -> None:
     os._exit(0)  # without waiting for the threads that a task has left
 
 
-def _try(case: Case, folder: str) -> dict[str, Any]:
+def _try(case: Case, folder: str, seed: int | None = None) -> dict[str, Any]:
     address = serve()
     os.environ.update({"HF_HOME": folder, **environment(case, address), **_filled(case.env, address)})
     module = load(case, folder, address)
-    problems, metrics = [], []
-    for trial in case.all_trials(module):
-        engine.RULES[:] = trial.all_rules()
-        before = len(engine.ASKED)
-        metric = case.read(case.play(module, trial, trial.reply))
-        metrics.append(str(metric))
-        asked = engine.ASKED[before:]
-        said = f"the judge said {[question.verdict for question in asked]}"
-        if not asked:
-            problems.append("the judge was not asked")
-        if any(question.verdict == "None" for question in asked):
-            problems.append("the judge was asked something that does not hold what the case is known by")
-        if any(question.again for question in asked):
-            problems.append(f"a verdict was not read as the prompt asks for it; {said}")
-        if not approximately(metric, trial.metric):
-            problems.append(f"wanted {trial.metric} for {trial.reply!r}, got {metric}; {said}")
-    return {"problem": "; ".join(problems), "metrics": metrics, "asked": len(engine.ASKED)}
+    problems, metrics, total = [], [], 0
+    for number, trial in enumerate(case.all_trials(module)):
+        metric, asked, problem = _played(
+            case, module, trial, f"{seed}{case.module}{number}" if seed is not None else ""
+        )
+        metrics.append(metric)
+        total += asked
+        problems += [problem] if problem else []
+    return {"problem": "; ".join(problems), "metrics": metrics, "asked": total}
+
+
+def _played(case: Case, module: Any, trial: Trial, seed: str) -> tuple[str, int, str]:
+    """(metric, how often the judge was asked, what is wrong) of a trial; with a seed its answer is a hostile one."""
+    if not seed:
+        return _once(case, module, trial)
+    draw = random.Random(seed)
+    found = "", 0, ""
+    for before in (
+        False,
+        True,
+    ) * DRAWS:  # some tasks show the judge only how an answer ends
+        dressed = hostile.dressed(trial, draw, before=before)
+        EVALUATION.material = tuple(texts_of([case.document(dressed), [dressed.reply]]))
+        try:
+            with within(PATIENCE):
+                found = _once(case, module, dressed)
+        except LateError as error:
+            found = "", 0, str(error)
+        if found[1] and _UNKNOWN not in found[2]:
+            break
+    return found
+
+
+_UNKNOWN = "the judge was asked something that does not hold what the case is known by"
+
+
+def _once(case: Case, module: Any, trial: Trial) -> tuple[str, int, str]:
+    problems = []
+    engine.RULES[:] = trial.all_rules()
+    before = len(engine.ASKED)
+    metric = case.read(case.play(module, trial, trial.reply))
+    asked = engine.ASKED[before:]
+    said = f"the judge said {[question.verdict for question in asked]}"
+    if not asked:
+        problems.append("the judge was not asked")
+    if any(question.verdict == "None" for question in asked):
+        problems.append(_UNKNOWN)
+    if any(question.again for question in asked):
+        problems.append(f"a verdict was not read as the prompt asks for it; {said}")
+    if not approximately(metric, trial.metric):
+        problems.append(f"wanted {trial.metric} for {trial.reply!r}, got {metric}; {said}")
+    return str(metric), len(asked), "; ".join(problems)
+
+
+class LateError(BaseException):
+    """Not an Exception: tasks that ask again for ever catch these."""
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise LateError where what is done takes longer. For the main thread."""
+
+    def late(*_: Any) -> None:
+        raise LateError(f"no end within {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def environment(case: Case, address: str) -> dict[str, str]:
@@ -212,12 +283,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m census.run", description=__doc__)
     parser.add_argument("words", nargs="*", help="try the modules whose path holds one of these, and write nothing")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--hostile", type=int, metavar="SEED", help="answers that try to sway the judge; write nothing")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[3] / "docs" / "benchmarks.md")
     options = parser.parse_args()
     words = options.words
     cases = {case.module: case for case in CASES if not words or any(word in case.module for word in words)}
     results = {}
-    for result in run(list(cases.values()), options.processes):
+    for result in run(list(cases.values()), options.processes, options.hostile):
         results[result.module] = result
         print(result.trace, end="")
         print(
@@ -226,7 +298,7 @@ def main() -> None:
     found = [(cases[name], results[name]) for name in cases]
     rows = table.rows(found)
     print(f"{sum(row.works != 'no' for row in rows)} of {len(rows)} folders work")
-    if not words:
+    if not words and options.hostile is None:
         options.out.parent.mkdir(exist_ok=True)
         options.out.write_text(table.markdown(rows, NO_JUDGE))
         options.out.with_suffix(".json").write_text(table.as_json(found))
