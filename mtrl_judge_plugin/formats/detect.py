@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mtrl_judge_plugin.formats import material, prose
-from mtrl_judge_plugin.formats.kinds import ANYTHING, Bare, Either, Format
+from mtrl_judge_plugin.formats.kinds import ANYTHING, Bare, Either, Format, Labelled
 from mtrl_judge_plugin.formats.objects import Object
 from mtrl_judge_plugin.formats.signs import found_in
 from mtrl_judge_plugin.formats.signs.found import Found
@@ -67,9 +67,26 @@ def _first(tails: Sequence[Found | None], *, marked: bool) -> Found | None:
     ]
     if found and numbers and found[0] is numbers[0][0] and numbers[0][1].low is None:
         return next((tail for tail, value in numbers if value.low is not None), found[0])
+    if found and isinstance(found[0].format, Bare):
+        words = set(found[0].format.value.literals)
+        for tail in found:
+            if isinstance(tail.format, Object) and words and words <= set(tail.format.keys):
+                return tail  # the words are its keys, of which the last paragraph speaks
+    if found and isinstance(found[0].format, Labelled):
+        return max(found, key=lambda tail: _tells_more(tail.format, found[0].format))
     if found and isinstance(found[0].format, Object) and not found[0].format.keys:
         return next((tail for tail in found if isinstance(tail.format, Object) and tail.format.keys), found[0])
     return found[0] if found else None
+
+
+def _tells_more(longer: Format, shorter: Labelled) -> int:
+    """How many fields and scales a format knows that has all fields of a shorter one; 0 where it has not."""
+    if not isinstance(longer, Labelled):
+        return 0
+    names = {field.label for field in longer.fields}
+    if not names >= {field.label for field in shorter.fields}:
+        return 0
+    return 2 * len(names) + sum(field.value.low is not None for field in longer.fields)
 
 
 def _best(found: list[Found]) -> Found | None:
@@ -87,6 +104,8 @@ def _both(head: Found, tail: Found, *, marked: bool) -> Format:
         return head.format
     if isinstance(head.format, Object) and isinstance(tail.format, Object) and not head.format.keys:
         return tail.format  # which says the rest of it
+    if isinstance(head.format, Bare) and isinstance(tail.format, Object) and head.format.strict:
+        tail = replace(tail, format=tail.format.with_verdict(head.format.value))
     if tail.rank > head.rank or (not head.format.strict and tail.score >= head.score) or marked:
         first, second = (tail.format, head.format) if marked and tail.rank >= head.rank else (head.format, tail.format)
         return Either(formats=(first, second))

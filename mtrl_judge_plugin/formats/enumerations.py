@@ -53,10 +53,13 @@ _BOTH_NAMED = re.compile(
 )
 
 
+#: "TRUE if safe"
+_CONDITION = re.compile(r"\s+(?:if|when|for|where|wenn|falls|si)\s.*", re.IGNORECASE)
+
+
 def _words_of(text: str) -> tuple[str, ...]:
-    return tuple(
-        word for part in re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+(?:or|oder|o|ou|and|e)\s+", text) if (word := part.strip())
-    )
+    parts = re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+(?:or|oder|o|ou|and|e)\s+", text)
+    return tuple(word for part in parts if (word := _CONDITION.sub("", part.strip())))
 
 
 def enumerated(told: str) -> Iterator[Listed]:
@@ -159,7 +162,7 @@ def plain(told: str) -> Iterator[Listed]:
         literals = tuple(
             word
             for part in re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+(?:or|oder|o|ou)\s+", listed)
-            if (word := re.sub(r"\s+(?:pls|plz|please)$", "", part.strip()))
+            if (word := re.sub(r"\s+(?:pls|plz|please)$", "", _CONDITION.sub("", part.strip())))
         )
         start, end = match.start("list"), match.end("list")
         strict = is_strict(told, start, end)
@@ -171,7 +174,7 @@ def plain(told: str) -> Iterator[Listed]:
         differ = set(literals) if all(len(word) == 1 for word in literals) else set(map(folded, literals))  # "m or M"
         if len(differ) < 2 or not (strict or plainly) or is_example(told, start):
             continue
-        if any(_NO_WORD.fullmatch(word) for word in literals):
+        if any(_NO_WORD.fullmatch(word) for word in literals) or match["list"] == "N/A":
             continue
         yield Listed(literals, start, end, "bare", strict, leads(told, start))
     for match in _IDEOGRAPHS.finditer(told):

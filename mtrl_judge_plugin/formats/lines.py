@@ -144,6 +144,7 @@ def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
         if re.match(r"\w", label)
         else r"(?:^|(?<=\s))[ \t>#*_\"'“`]*"
     )
+    begin = rf"(?P<indent>^[ \t]+(?=\w))?(?(indent)|{begin})"
     for match in re.finditer(
         rf"{begin}(?P<name>{name}){sign}(?:[*_]{{1,3}}(?=\s))?[ \t]*(?P<rest>[^\n]*)",
         text,
@@ -153,7 +154,7 @@ def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
         if not unwrapped(rest) and (following := re.compile(r"\s*\n\s*([^\n]+)").match(text, end)):
             rest, end = following[1], following.end()
         if not quoted(text, match.start(), end):
-            yield match.start(), end, rest
+            yield match.start() + len(match["indent"] or ""), end, rest
 
 
 def taken_back(rest: str, value: Value, found: str) -> bool:

@@ -47,7 +47,7 @@ _LEAD = (
     r"\s*(?:输出|回答|回复|返回|写|则))*\s*[:：]?\s*"
 )
 _CLAUSE = (
-    r"(?:\s*[(（][^()（）\n]{1,90}[)）])?(?:\s*(?:[:=–—-]|\b(?:if|when|for|means?|meaning|to|where|in case|"
+    r"(?:\s*[(（][^()（）\n]{1,90}[)）])?(?:\s*(?:[:=–—-]|\b(?:if|when|for|means?|meaning|indicat\w+|denot\w+|represents?|stands for|to|where|in case|"
     r"wenn|falls|für|si|cuando|para|quand|pour|se|の場合は?|なら)(?![a-z]))[^\n\"“”「」`]{1,140}?)?"
 )
 _GAP = re.compile(rf"{_CLAUSE}{_SEP}{_LEAD}", re.IGNORECASE)
@@ -103,6 +103,11 @@ def _items(told: str) -> Iterator[_Item]:
     nouns = Counter(name[:-2] for name in names)
     for match in matches:
         kind, text = str(match.lastgroup), match[0]
+        if kind == "letter" and "N/A" in (
+            told[match.start() : match.end() + 2],
+            told[max(0, match.start() - 2) : match.end()],
+        ):
+            continue
         if kind == "name" and nouns[text[:-2].casefold()] == 1:
             yield _Item("number" if text[-1].isdigit() else "letter", text[-1], match.end() - 1, match.end())
         else:

@@ -80,7 +80,7 @@ _SLOT = re.compile(
     r"[A-Z]{2,}\s?[/|]\s?[A-Z]{2,}|"
     r"[\"'“][^\"'”\n]{1,30}[\"'”]\s*(?:or|/|\|))"
     r"|^(?:an?\s|one\s)?(?:\w+\s)?(?:number|integer|score|float|sentence|explanation|word|letter)\b"
-    r"|^\w{1,16}(?:\s?[/|]\s?\w{1,16})+\s*$"
+    r"|^(?!N/A\s*$)\w{1,16}(?:\s?[/|]\s?\w{1,16})+\s*$"
 )
 
 
@@ -204,6 +204,8 @@ def _first_block(lines: list[str]) -> int | None:
 
 def opens_block(line: str, *, fresh: bool) -> bool:
     """Whether a line opens a block of material; `fresh`: it begins a paragraph."""
+    if fresh and _QUOTATION.fullmatch(line.strip()):
+        return True
     if heading := _HEADING.match(line):
         name = next(group for group in heading.groups() if group)
         if heading["d"] and re.match(r"(?:an?|your|one)\s|\d", name):
@@ -211,8 +213,8 @@ def opens_block(line: str, *, fresh: bool) -> bool:
         if _JUDGED.search(name):
             return True
         return bool(_is(_MATERIAL, name)) and not _is(_INSTRUCTING, name) and not name.startswith("/")
-    if (here := _HERE.match(line)) and _is(_MATERIAL, here["what"]) and not _is(_INSTRUCTING, here["what"]):
-        return True
+    if (here := _HERE.match(line)) and _is(_MATERIAL, about := here["text"] or here["what"]):
+        return not _is(_INSTRUCTING, about)
     if not (match := _LABEL_LINE.match(line)):
         return False
     label, rest = match["label"].strip(), match["rest"]
@@ -222,7 +224,7 @@ def opens_block(line: str, *, fresh: bool) -> bool:
         return False
     if _SLOT.match(rest) or len(label.split()) > _LABEL_WORDS or (len(label.split()) > 2 and ONLY.search(rest)):
         return False
-    if not rest.strip() and _TELLS.search(label):
+    if not rest.strip() and _TELLS.search(label) and not _HEADS.fullmatch(label):
         return False
     if not rest.strip():
         return bool(_is(_MATERIAL, label)) and not _is(_INSTRUCTING, label)
@@ -233,16 +235,25 @@ def opens_block(line: str, *, fresh: bool) -> bool:
 
 #: "Here is the answer of a student:".
 _HERE = re.compile(
-    r"\W{0,3}(?:here(?:['’]s| is| are)|(?:below|the following) (?:is|are)|(?:this|that) is|these are)\s"
+    r"\W{0,3}the (?P<text>text|passage|candidate|response|conversation|dialogue|message|review|document|transcript|caption|"
+    r"question|essay|story|code)(?: [^\W\d]+){0,6} (?:is|follows|below)[:：]\W{0,3}$"
+    r"|\W{0,3}(?:here(?:['’]s| is| are)|(?:below|the following) (?:is|are)|(?:this|that) is|these are)\s"
     r"(?P<what>[^.:：\n]{1,80})[:：]\W{0,3}$",
     re.IGNORECASE,
 )
+#: A paragraph that is one quotation.
+_QUOTATION = re.compile(r"\"[^\"\n]{12,}\"|“[^“”\n]{12,}”")
 _LABEL_WORDS = 6
 #: Material whatever else the heading says: "Response to evaluate".
 _JUDGED = re.compile(
     r"\bto (?:be )?(?:evaluat|judg|grad|scor|rat|assess)\w*$|^(?:model|predicted|correct|reference|gold|"
     r"ground)[\w ]*(?:answer|target|truth|output|response)s?$",
     re.IGNORECASE,
+)
+#: "ANSWER:", which is no literal.
+_HEADS = re.compile(
+    r"(?:STUDENT |MODEL |USER |REFERENCE |EXPECTED |GOLD )?(?:QUESTION|QUERY|ANSWER|RESPONSE|REFERENCE|CONTEXT|DOCUMENT|"
+    r"PROMPT|CANDIDATE|TEXT|MESSAGE|PREDICTION|SOURCE|SUMMARY|TRANSLATION)S?"
 )
 #: A sentence, and no label: "Reply with one of the following:".
 _TELLS = re.compile(

@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import json5  # type: ignore[import-untyped]
@@ -59,6 +59,11 @@ class Object(Format):
             key: {"enum": list(value.literals)} for key, value in self.keys.items() if value and not value.numeric
         }
         return {"type": "object", "properties": fields, "required": list(self.keys)}
+
+    def with_verdict(self, value: Value) -> Object:
+        """The same, where the one key for a verdict of which nothing is known may be this: the prompt says it apart."""
+        names = [key for key, known in self.keys.items() if known is None and _VERDICT_KEY.fullmatch(key)]
+        return replace(self, keys={**self.keys, names[0]: value}) if len(names) == 1 else self
 
     def read(self, text: str) -> str:
         """See Format."""
@@ -130,6 +135,9 @@ class Array(Format):
 
 
 JSON_OBJECT = Object()
+_VERDICT_KEY = re.compile(
+    r"(?:final[_ ]?|overall[_ ]?)?(?:score|verdict|answer|label|decision|rating|result|judge?ment|grade)", re.IGNORECASE
+)
 
 
 def _in_place(value: Any, allowed: Value, key: str) -> Any:

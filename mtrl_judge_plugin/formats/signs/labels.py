@@ -15,7 +15,7 @@ from mtrl_judge_plugin.formats.values import UnreadableError, Value, folded
 
 _SLOT = (
     r"\((?:[^()\n]{1,120})\)|<[^<>\n]{1,60}>|\[\[[^\[\]\n]{1,60}\]\]|\[[^\[\]\n]{1,60}\]|\{[^{}\n:'\"]{1,40}\}|\$?LETTER\b|"
-    r"(?-i:[NXn#])(?=\s*(?:[\"'”`*.,)]|/|%|$))|_{2,}|\.{3}(?!\S)|…(?!\S)|-?\d+\s?(?:[-–~]|to)\s?\d+(?!\d)|\d+\s?/\s?\d+"
+    r"(?-i:[NXn#]|xx|XX|NN|nn)(?=\s*(?:[\"'”`*.,)]|/|%|$))|_{2,}|\.{3}(?!\S)|…(?!\S)|-?\d+\s?(?:[-–~]|to)\s?\d+(?!\d)|\d+\s?/\s?\d+"
     r"|(?:[Aa]n? |one )?(?:whole |single )?(?:number|integer|score|float|rating|digit)\b(?! of)"
     r"|(?:your|the) (?:\w+ ){0,2}(?:score|rating|verdict|grade|decision|label|choice|analysis|explanation|reasoning)\b"
     r"(?: here\b\.?)?(?=[ \t]*$)"
@@ -27,13 +27,14 @@ _LINE = re.compile(
     rf"^(?:[ \t>*-]|#(?=[#\s])){{0,24}}(?:(?:\w{{1,10}}\s)?format\s?[:：]\s*)?[\"'“`*]{{0,3}}"
     rf"(?P<label>{_LABEL_NAME})(?P<bold>\**)(?P<sign>\s?[:：]\**|\s?=)[ \t]*"
     rf"(?P<below>\n(?=[ \t]*[<\[]))?[ \t]*(?P<slot>(?:{_SLOT})[^\n]{{0,60}}|"
-    rf"{_CHOICE}(?:\s?[/|]\s?{_CHOICE})+|{_IN_QUOTES}(?:,?\s(?:or\s)?{_IN_QUOTES})+)[ \t]*[\"'”`*]*[ \t]*$",
+    rf"{_CHOICE}(?:\s?[/|]\s?{_CHOICE})+|{_IN_QUOTES}(?:,?\s(?:or\s)?{_IN_QUOTES})+|"
+    rf"(?-i:[A-Z]{{1,12}}|[a-z]{{1,12}})(?:,?\s(?:or\s)?(?-i:[A-Z]{{1,12}}|[a-z]{{1,12}})){{0,4}} or (?-i:[A-Z]{{1,12}}|[a-z]{{1,12}}))[ \t]*[\"'”`*]*[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _INLINE = re.compile(
     rf"[\"'“`「](?P<label>{_LABEL_NAME})(?P<sign>\s?[:：]|\s?=)(?P<gap>\s?)(?P<slot>(?:{_SLOT})|"
     rf"(?:[^\"'”`」\n]|(?<=\w)'(?=\w)){{1,60}})[\"'”`」]"
-    rf"|\b(?:as|with|line|form|format|lines?:?|write|"
+    rf"|\b(?:as:?|with|line|form|format|lines?:?|write|"
     rf"by)\s+[\"'“]?(?P<label2>{_LABEL_NAME})(?P<sign2>[:：])\s?(?P<slot2>{_SLOT})"
 )
 #: "Line: PASS or Line: FAIL" without quotes, and marks: "==> solid or ==> shaky".
@@ -120,6 +121,8 @@ def labels(told: str, context: str) -> Iterator[Found]:
                 or _NO_FIELD.match(label)
                 or refused(told, match.start())
                 or label.lower() in _NO_LABELS
+                or slot.strip("\"'.").upper() == "N/A"
+                or re.search(r"</\w+>", slot)
                 or (label.lower() == "note" and not re.match(_SLOT, slot))
             ):
                 continue

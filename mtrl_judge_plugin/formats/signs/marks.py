@@ -36,7 +36,8 @@ _SQUARE = re.compile(
 
 _LONGEST = 60
 _TAG_LEAD = re.compile(
-    r"\b(?:in|inside|within|between|into|as|using|wrap\w*|enclose\w*|tags?|put|give|write|output|return|end|format|respond|reply)\b|标签|中"
+    r"\b(?:in|inside|within|between|into|as|using|wrap\w*|enclose\w*|tags?|put|give|write|output|return|end|format|respond|reply)\b|标签|中",
+    re.IGNORECASE,
 )
 
 

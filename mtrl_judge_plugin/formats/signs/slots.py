@@ -15,7 +15,7 @@ from mtrl_judge_plugin.formats.values import Value, folded
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 _PLACEHOLDER = re.compile(
-    r"\.{3}|…|_+|\?|[XNn#]|x|(?:your |the |a |an )?(?:\w+ )?(?:final )?(?:int|integer|float|number|score|"
+    r"\.{3}|…|_+|\?|[XNn#]{1,2}|xx?|(?:your |the |a |an )?(?:\w+ )?(?:final )?(?:int|integer|float|number|score|"
     r"rating|mark|grade|verdict|answer|letter|option|value|points?|choice|decision|judge?ment|digit|label|"
     r"result|winner|model|reason\w*|explanation|text|分数|评分|得分)s?(?: here| \d.*)?",
     re.IGNORECASE,
@@ -35,6 +35,8 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
         return literals_of(sorted(set(shown)), context)  # "(a)", as the examples have it
     shown = [re.sub(r"^([XNn#]|_+)\s?/\s?\d+", r"\1", text) for text in shown]
     texts = [re.sub(r"^[<(\[{$]+|[>)\]}]+$", "", text).strip() for text in shown]
+    if any(map(_LETTER_RANGE.search, texts)):
+        return Value(letters_of(" ".join(texts)), context=context)
     for text in texts:
         quoted = [one for one in lists.lists(text) if one.kind == "quoted"]
         if len(quoted) == 1 and re.search(r"\bor\b|[/|]|或|oder", text):
@@ -83,10 +85,11 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
         for one in lists.lists(near)
         if one.kind != "number"
         and not any(re.search(r"\d|[:：]$", word) for word in one.literals)
+        and not all(re.search(rf"{re.escape(word)}\W{{0,3}}[:：=]\W{{0,3}}{_BLANK}", near) for word in one.literals)
         and not set(map(folded, one.literals)) <= {"score", "reason"}
     ]
     scale = named_scale(told, near)
-    if re.search(r"int|number|score|rating|mark|grade|points|digit|float|\bn\b|分", slot) or (
+    if re.search(r"^(?:xx|nn)$|int|number|score|rating|mark|grade|points|digit|float|\bn\b|分", slot) or (
         scale.low is not None and not listed_near
     ):
         return scaled(scale, context)
@@ -101,6 +104,9 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
     if re.search(r"number|score|integer|percent|per cent|points", near, re.IGNORECASE) and not words:
         return scaled(scale, context)
     return ANY_TEXT
+
+
+_BLANK = r"(?:xx|XX|[XNn#](?!\w)|\.{3}|_{2})"
 
 
 def named_scale(told: str, near: str = "") -> Value:
@@ -125,6 +131,11 @@ def named_scale(told: str, near: str = "") -> Value:
         named = _NOUN_BEFORE.search(text[: one.start]) or not _OR.search(text[one.start : one.end])
         if one.kind == "number" and not named and _consecutive([float(word) for word in one.literals]):
             return replace(_of_points(scale, [int(float(word)) for word in one.literals]), whole=True)
+    for pattern in (_POINTS_IF, _POINT_ELSE):
+        for match in pattern.finditer(told):
+            given = [int(point) for point in match.groups()]
+            if sorted(given) == [0, 1]:
+                return replace(_of_points(scale, given), whole=True)
     points = [int(point) for point in dict.fromkeys(_POINTS.findall(told))]
     return _of_points(scale, points) if len(points) > 2 else scale
 
@@ -146,6 +157,19 @@ _NOUN_BEFORE = re.compile(
 )
 #: "Score 1: the model refuses. Score 2: ..."
 _POINTS = re.compile(r"\b(?:score|level|rating|grade|等级|得分)[ :：=]{0,2}(\d)\b\s*[\])]?\s*[:：=(–-]", re.IGNORECASE)
+
+
+#: "Score 1 if it does. Score 0 if it does not."
+_POINTS_IF = re.compile(
+    r"\b(?:score|give|assign|award|output|mark)(?: it| a| as)? (\d)\b (?:if|when)\b[^\0]{1,200}?"
+    r"\b(?:score|give|assign|award|output|mark)(?: it| a| as)? (\d)\b (?:if|when|otherwise)\b",
+    re.IGNORECASE,
+)
+#: "If it fits, score it as 1; otherwise, score it as 0."
+_POINT_ELSE = re.compile(
+    r"\b(?:score|give|assign|award|output|rate|mark)\b[^.\n\d]{0,20}(\d)\b[^.\n\d]{0,60}\b(?:otherwise|else|if not)\b[^.\n\d]{0,40}(\d)\b",
+    re.IGNORECASE,
+)
 
 
 def _of_points(scale: Value, points: Sequence[int]) -> Value:
@@ -195,6 +219,9 @@ _ONE_OF = re.compile(
     r"from)?:?\s*(?P<letters>[\"'“]?(?<![A-Za-z])[A-Z][\"'”]?(?:\s?(?:,|/|\||or|"
     r"and)+\s?(?:or\s)?[\"'“]?[A-Z](?![A-Za-z])[\"'”]?){1,25})"
 )
+_LETTER_RANGE = re.compile(
+    r"\b(?:from|letters?) ([A-Z])(?: \([^()\n]{1,30}\))? (?:to|through) ([A-Z])(?![A-Za-z])|\bLETTERS?_([A-Z])_TO_([A-Z])\b"
+)
 _TOGETHER = re.compile(r"\bone of ([A-Z]{2,10})\b")
 
 
@@ -206,10 +233,10 @@ def goes_on(text: str, end: int) -> bool:
 def letters_of(text: str) -> tuple[str, ...]:
     """The letters that a text lists: "A, B, or C", "one of CPI"."""
     for match in _ONE_OF.finditer(text):
-        if not goes_on(text, match.end()):
+        if not goes_on(text, match.end()) and match["letters"] != "N/A":
             return tuple(dict.fromkeys(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", match["letters"])))
-    if ranged := re.search(r"\bfrom ([A-Z])(?: \([^()\n]{1,30}\))? to ([A-Z])(?![A-Za-z])", text):
-        return tuple(map(chr, range(ord(ranged[1]), ord(ranged[2]) + 1)))
+    if ranged := _LETTER_RANGE.search(text):
+        return tuple(map(chr, range(ord(ranged[1] or ranged[3]), ord(ranged[2] or ranged[4]) + 1)))
     if together := _TOGETHER.search(text):
         return tuple(dict.fromkeys(together[1]))
     defined = [

@@ -109,6 +109,13 @@ def templates(told: str, context: str) -> Iterator[Found]:
             if _FOR_EACH.search(told[max(0, match.start() - 200) : match.start()]):
                 yield Found(Rows(row=_row(match["label"] + match["sep"], value), strict=True), 2, 7, match.end())
             continue
+        if not match["sep"].strip() and any(
+            match[0].strip("\"'“”").endswith(word)
+            for one in lists.lists(told)
+            if one.kind in ("quoted", "name")
+            for word in one.literals
+        ):
+            continue  # "'Image 1' or 'Image 2'"
         if opening == "(" and match["slot"] in ("X", "x"):
             value = Value(letters_of(match[0]) or LETTERS, context=context)
         if value is ANY_TEXT:
