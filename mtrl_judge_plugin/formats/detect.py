@@ -72,8 +72,8 @@ def _first(tails: Sequence[Found | None], *, marked: bool) -> Found | None:
         for tail in found:
             if isinstance(tail.format, Object) and words and words <= set(tail.format.keys):
                 return tail  # the words are its keys, of which the last paragraph speaks
-    if found and isinstance(found[0].format, Labelled):
-        return max(found, key=lambda tail: _tells_more(tail.format, found[0].format))
+    if found and isinstance(shortest := found[0].format, Labelled):
+        return max(found, key=lambda tail: _tells_more(tail.format, shortest))
     if found and isinstance(found[0].format, Object) and not found[0].format.keys:
         return next((tail for tail in found if isinstance(tail.format, Object) and tail.format.keys), found[0])
     return found[0] if found else None

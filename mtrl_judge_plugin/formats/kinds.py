@@ -227,6 +227,8 @@ class Labelled(Format):
         start, end, _ = spans[-1]
         head, behind = text[:start], text[end:]
         line = one.line(found[0])
+        if (written := text[start:end]) == line.replace(": ", ":", 1):
+            line = written  # "Score:6"
         if len(self.fields) > 1:
             return f"{head}{line}{behind}"
         if taken_back(behind, one.value, found[0]):
@@ -234,7 +236,8 @@ class Labelled(Format):
         elsewhere = re.compile(rf"{re.escape(one.label)}{re.escape(one.separator.strip())}", re.IGNORECASE)
         if len(spans) > 1 or elsewhere.search(head + behind) or self._confuses(head + behind, one.value, found[0]):
             return line  # a look-alike would confuse whoever searches for the field
-        return f"{head.rstrip()}\n{line}{behind}" if head and not head.endswith("\n") else f"{head}{line}{behind}"
+        inline = head and not head.endswith("\n") and not one.label.startswith("[")
+        return f"{head.rstrip()}\n{line}{behind}" if inline else f"{head}{line}{behind}"
 
     @staticmethod
     def _confuses(words: str, value: Value, found: str) -> bool:

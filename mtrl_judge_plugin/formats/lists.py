@@ -47,7 +47,8 @@ _LEAD = (
     r"\s*(?:输出|回答|回复|返回|写|则))*\s*[:：]?\s*"
 )
 _CLAUSE = (
-    r"(?:\s*[(（][^()（）\n]{1,90}[)）])?(?:\s*(?:[:=–—-]|\b(?:if|when|for|means?|meaning|indicat\w+|denot\w+|represents?|stands for|to|where|in case|"
+    r"(?:\s*[(（][^()（）\n]{1,90}[)）])?(?:\s*(?:[:=–—-]|\b(?:if|when|for|means?|meaning|indicat\w+|denot\w+|"
+    r"represents?|stands for|to|where|in case|"
     r"wenn|falls|für|si|cuando|para|quand|pour|se|の場合は?|なら)(?![a-z]))[^\n\"“”「」`]{1,140}?)?"
 )
 _GAP = re.compile(rf"{_CLAUSE}{_SEP}{_LEAD}", re.IGNORECASE)

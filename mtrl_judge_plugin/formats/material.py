@@ -218,6 +218,8 @@ def opens_block(line: str, *, fresh: bool) -> bool:
     if not (match := _LABEL_LINE.match(line)):
         return False
     label, rest = match["label"].strip(), match["rest"]
+    if (quoting := _QUOTING.match(rest)) and VERB.search(quoting["behind"]):
+        return False
     if _JUDGED.search(label):
         return True
     if re.match(r"(?:[A-Z]|\d{1,2}|[IVX]+)[.)]\s", label):
@@ -235,14 +237,16 @@ def opens_block(line: str, *, fresh: bool) -> bool:
 
 #: "Here is the answer of a student:".
 _HERE = re.compile(
-    r"\W{0,3}the (?P<text>text|passage|candidate|response|conversation|dialogue|message|review|document|transcript|caption|"
-    r"question|essay|story|code)(?: [^\W\d]+){0,6} (?:is|follows|below)[:：]\W{0,3}$"
+    r"\W{0,3}the (?P<text>text|passage|candidate|response|conversation|dialogue|message|review|document|"
+    r"transcript|caption|question|essay|story|code)(?: [^\W\d]+){0,6} (?:is|follows|below)[:：]\W{0,3}$"
     r"|\W{0,3}(?:here(?:['’]s| is| are)|(?:below|the following) (?:is|are)|(?:this|that) is|these are)\s"
     r"(?P<what>[^.:：\n]{1,80})[:：]\W{0,3}$",
     re.IGNORECASE,
 )
 #: A paragraph that is one quotation.
 _QUOTATION = re.compile(r"\"[^\"\n]{12,}\"|“[^“”\n]{12,}”")
+#: 'Query: "...". Choose the better passage.'
+_QUOTING = re.compile(r"[\"“][^\"“”\n]*[\"”][.,;]?\s+(?P<behind>(?-i:[A-Z])[^\"“”\n]*[.?!:])$")
 _LABEL_WORDS = 6
 #: Material whatever else the heading says: "Response to evaluate".
 _JUDGED = re.compile(
@@ -252,8 +256,8 @@ _JUDGED = re.compile(
 )
 #: "ANSWER:", which is no literal.
 _HEADS = re.compile(
-    r"(?:STUDENT |MODEL |USER |REFERENCE |EXPECTED |GOLD )?(?:QUESTION|QUERY|ANSWER|RESPONSE|REFERENCE|CONTEXT|DOCUMENT|"
-    r"PROMPT|CANDIDATE|TEXT|MESSAGE|PREDICTION|SOURCE|SUMMARY|TRANSLATION)S?"
+    r"(?:STUDENT |MODEL |USER |REFERENCE |EXPECTED |GOLD )?(?:QUESTION|QUERY|ANSWER|RESPONSE|REFERENCE|CONTEXT|"
+    r"DOCUMENT|PROMPT|CANDIDATE|TEXT|MESSAGE|PREDICTION|SOURCE|SUMMARY|TRANSLATION)S?"
 )
 #: A sentence, and no label: "Reply with one of the following:".
 _TELLS = re.compile(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from mtrl_judge_plugin.formats import lists
 from mtrl_judge_plugin.formats.asking import SENTENCE_END, VERB
@@ -13,6 +11,7 @@ from mtrl_judge_plugin.formats.material import SHOWS
 from mtrl_judge_plugin.formats.objects import Array, Object
 from mtrl_judge_plugin.formats.scales import EACH, scale_of
 from mtrl_judge_plugin.formats.signs.found import Found, refused
+from mtrl_judge_plugin.formats.signs.schemas import BOOLEAN, schema_within
 from mtrl_judge_plugin.formats.signs.slots import named_scale
 from mtrl_judge_plugin.formats.values import Value, folded
 
@@ -57,7 +56,7 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
             length = _COUNTS.get(count[1]) or int(count[1]) if count else None
             python = "python" in match[0].lower()
             yield Found(Array(value=value, length=length, python=python, strict=True), 2, 6, match.end())
-    if (shape := _schema(told)) is not None:
+    if (shape := schema_within(told)) is not None:
         keys, end = shape
         yield Found(Object(keys=keys, strict=True), 2, 7, end)
         return
@@ -78,39 +77,6 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
     quoted = frozenset(_QUOTED_VALUE.findall(told))
     found = Object(keys=keys, nested=nested, python=python, fenced=fenced, quoted=quoted, strict=True)
     yield Found(found, 2, 6, shown.end())
-
-
-_SCHEMA_LEAD = re.compile(r"\bschema\b[^{}]{0,200}(?=\{)", re.IGNORECASE)
-
-
-def _schema(told: str) -> tuple[dict[str, Value | None], int] | None:
-    """The keys that a JSON schema within the instructions requires, and where it ends; None where there is none."""
-    for lead in _SCHEMA_LEAD.finditer(told):
-        try:
-            schema, end = json.JSONDecoder().raw_decode(told, lead.end())
-        except (ValueError, RecursionError):
-            continue
-        fields = schema.get("properties")
-        if isinstance(fields, dict) and fields:
-            required = schema.get("required")
-            names = [name for name in fields if not isinstance(required, list) or name in required]
-            return {name: _of_schema(fields[name]) for name in names}, end
-    return None
-
-
-def _of_schema(field: Any) -> Value | None:
-    """What a property of a schema may be, where that is a few words, a boolean or a number in a range."""
-    if not isinstance(field, dict):
-        return None
-    words = field.get("enum")
-    if isinstance(words, list) and words and all(isinstance(word, str) for word in words):
-        return Value(tuple(words))
-    if field.get("type") == "boolean":
-        return BOOLEAN
-    low, high = field.get("minimum"), field.get("maximum")
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)):
-        return Value(numeric=True, low=float(low), high=float(high), whole=field.get("type") == "integer")
-    return None
 
 
 #: JSON that the judge is given: "documents are listed below in json format", "reads a JSON file".
@@ -182,7 +148,7 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
             keys = list(dict.fromkeys(lines))
         if not keys and (with_ := re.search(r"\bwith\b\s*(?P<keys>[\"'`“]\w[^.\n]{0,200})", after)):
             keys = _key_list(with_["keys"])
-    allowed = {key: _key_value(told, key, keys) for key in keys}
+    allowed = {key: _key_value(told, key, keys) or _shown_values(examples, key) for key in keys}
     scale = named_scale(told)
     if EACH.search(told) and scale.low is not None and scale.high is not None:
         scored = {match[1] for example in examples for match in _SCORED.finditer(example)}
@@ -197,6 +163,16 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
     return allowed, {key: value for key, value in found.items() if value is not None}
 
 
+def _shown_values(examples: Sequence[str], key: str) -> Value | None:
+    """The words that a verdict's key has in examples: {"decision": "accept"}, {"decision": "reject"}."""
+    if len(examples) < 2 or not _VERDICT.search(key):
+        return None
+    found = [re.search(rf"[\"']{re.escape(key)}[\"']\s*:\s*[\"'](\w[\w -]{{0,20}})[\"']", one) for one in examples]
+    words = dict.fromkeys(one[1] for one in found if one)
+    return Value(tuple(words)) if len(words) > 1 and all(found) else None
+
+
+_VERDICT = re.compile(r"decision|verdict|label|judge?ment|winner|choice|class|preference|grade|result", re.IGNORECASE)
 _SCORE = re.compile(
     r"(?:(?:overall|final|total)[_ ]?)?(?:score|rating|grade|points?|mark)|(?:综合|总|最终)?(?:得分|评分|打分|分数)",
     re.IGNORECASE,
@@ -338,5 +314,3 @@ _WORDS_KEY = re.compile(
     r"reason|expla|rational|justif|feedback|comment|analysis|critique|evidence|理由|原因|解释", re.IGNORECASE
 )
 _TYPE = re.compile(r"string|int|integer|float|number|bool|boolean|null|str|list|object", re.IGNORECASE)
-#: true or false, and nothing that only reads like them.
-BOOLEAN = Value(("true", "false"))

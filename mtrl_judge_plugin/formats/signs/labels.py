@@ -15,31 +15,32 @@ from mtrl_judge_plugin.formats.values import UnreadableError, Value, folded
 
 _SLOT = (
     r"\((?:[^()\n]{1,120})\)|<[^<>\n]{1,60}>|\[\[[^\[\]\n]{1,60}\]\]|\[[^\[\]\n]{1,60}\]|\{[^{}\n:'\"]{1,40}\}|\$?LETTER\b|"
-    r"(?-i:[NXn#]|xx|XX|NN|nn)(?=\s*(?:[\"'”`*.,)]|/|%|$))|_{2,}|\.{3}(?!\S)|…(?!\S)|-?\d+\s?(?:[-–~]|to)\s?\d+(?!\d)|\d+\s?/\s?\d+"
+    r"\?/\d{1,4}|(?-i:[NXn#]|xx|XX|NN|nn)(?=\s*(?:[\"'”`*.,)]|/|%|$))|_{2,}|\.{3}(?!\S)|…(?!\S)|-?\d+\s?(?:[-–~]|to)\s?\d+(?!\d)|\d+\s?/\s?\d+"
     r"|(?:[Aa]n? |one )?(?:whole |single )?(?:number|integer|score|float|rating|digit)\b(?! of)"
     r"|(?:your|the) (?:\w+ ){0,2}(?:score|rating|verdict|grade|decision|label|choice|analysis|explanation|reasoning)\b"
     r"(?: here\b\.?)?(?=[ \t]*$)"
 )
 _CHOICE = r"[\"'“]?[A-Za-z][\w-]{0,20}(?: [A-Za-z][\w-]{0,14})?[\"'”]?"
 _IN_QUOTES = r"[\"“][^\"“”\n]{1,24}[\"”]"
+_ONE_CASE = r"(?-i:[A-Z]{1,12}|[a-z]{1,12})"
 _LABEL_NAME = r"[#@]?[^\W\d_][^\W_]{0,20}(?:[ _.-][^\W_]{1,16}){0,3}"
 _LINE = re.compile(
     rf"^(?:[ \t>*-]|#(?=[#\s])){{0,24}}(?:(?:\w{{1,10}}\s)?format\s?[:：]\s*)?[\"'“`*]{{0,3}}"
     rf"(?P<label>{_LABEL_NAME})(?P<bold>\**)(?P<sign>\s?[:：]\**|\s?=)[ \t]*"
     rf"(?P<below>\n(?=[ \t]*[<\[]))?[ \t]*(?P<slot>(?:{_SLOT})[^\n]{{0,60}}|"
     rf"{_CHOICE}(?:\s?[/|]\s?{_CHOICE})+|{_IN_QUOTES}(?:,?\s(?:or\s)?{_IN_QUOTES})+|"
-    rf"(?-i:[A-Z]{{1,12}}|[a-z]{{1,12}})(?:,?\s(?:or\s)?(?-i:[A-Z]{{1,12}}|[a-z]{{1,12}})){{0,4}} or (?-i:[A-Z]{{1,12}}|[a-z]{{1,12}}))[ \t]*[\"'”`*]*[ \t]*$",
+    rf"{_ONE_CASE}(?:,?\s(?:or\s)?{_ONE_CASE}){{0,4}} or {_ONE_CASE})[ \t]*[\"'”`*]*[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _INLINE = re.compile(
     rf"[\"'“`「](?P<label>{_LABEL_NAME})(?P<sign>\s?[:：]|\s?=)(?P<gap>\s?)(?P<slot>(?:{_SLOT})|"
     rf"(?:[^\"'”`」\n]|(?<=\w)'(?=\w)){{1,60}})[\"'”`」]"
-    rf"|\b(?:as:?|with|line|form|format|lines?:?|write|"
+    rf"|\b(?:as:?|with|line|form|format:?|lines?:?|write|"
     rf"by)\s+[\"'“]?(?P<label2>{_LABEL_NAME})(?P<sign2>[:：])\s?(?P<slot2>{_SLOT})"
 )
 #: "Line: PASS or Line: FAIL" without quotes, and marks: "==> solid or ==> shaky".
 _REPEATED = re.compile(
-    rf"(?P<label>(?:{_LABEL_NAME})[:：=]|[=-]{{1,3}}>|→|>>+|##+|::+|@@|"
+    rf"(?P<label>(?:#{{0,4}}{_LABEL_NAME})[:：=]|[=-]{{1,3}}>|→|>>+|##+|::+|@@|"
     rf"\$\$)\s?(?P<a>[\w-]{{1,20}})(?P<rest>(?:\s?(?:,|/|;|\bor\b|\boder\b|,\s?or|\||"
     rf"或)\s?(?P=label)\s?[\w-]{{1,20}}){{1,8}})"
 )
@@ -68,7 +69,7 @@ _FOLLOWED = re.compile(
     r"add)\b[^.\n\"“]{0,20}[\"“`](?P<label>#{1,4} ?\w[\w ]{0,24})[\"”`] followed by",
     re.IGNORECASE,
 )
-_FREE_LABELS = re.compile(
+FREE_LABELS = re.compile(
     r"explanation|feedback|reason\w*|rationale|analysis|comments?|justification|thoughts?|evidence|notes?|why|"
     r"critique|summary|evaluation evidence|理由|解释|分析|Begründung|razón|question|q|response|example|e\.g",
     re.IGNORECASE,
@@ -78,7 +79,7 @@ _FORMAT_OF = re.compile(
     r"\bformat(?: of)?:?\s*[\"'`]?(?P<label>#{1,3} ?[a-z][\w ]{0,20}): ?(?P<slot>score|rating|label|number|x)\b",
     re.IGNORECASE,
 )
-_MOST = re.compile(r"(?:[XNn#]|_+|<[^<>]*>|\[[^\[\]]*\])(?P<suffix>\s?/\s?(?P<most>\d{1,4}))\b")
+_MOST = re.compile(r"(?:[XNn#?]|_+|<[^<>]*>|\[[^\[\]]*\])(?P<suffix>\s?/\s?(?P<most>\d{1,4}))\b")
 _RESULT = re.compile(
     r"\[(RESULT|SCORE|VERDICT|RATING|ANSWER|FINAL)\]\s?(?P<slot>\([^()\n]{1,80}\)|<[^<>\n]{1,60}>|\d)?"
 )
@@ -87,7 +88,7 @@ _BETTER = re.compile(r"(?P<head>\boverall judgment: )?\b(?P<noun>answer|response
 
 
 #: A slot for words.
-_FREE_SLOT = re.compile(
+FREE_SLOT = re.compile(
     r"rationale|explan|reason|sentence|\btext\b|\bwhy\b|comment|feedback|as a text|analysis", re.IGNORECASE
 )
 #: "correct: Answer 'yes' if it matches, 'no' otherwise."
@@ -147,12 +148,12 @@ def labels(told: str, context: str) -> Iterator[Found]:
     free = {
         name
         for name, shown in slots.items()
-        if _FREE_SLOT.search(name) or any(_FREE_SLOT.search(slot) for slot, _, _ in shown)
+        if FREE_SLOT.search(name) or any(FREE_SLOT.search(slot) for slot, _, _ in shown)
     }
-    several = sum(not _FREE_LABELS.fullmatch(label) for label in slots if label not in free) > 1
+    several = sum(not FREE_LABELS.fullmatch(label) for label in slots if label not in free) > 1
     for label, shown in slots.items():
         grade = label.lower() == "note" and any(re.fullmatch(r"[XNn#]|\W?\d.*", slot) for slot, _, _ in shown)  # German
-        if (_FREE_LABELS.fullmatch(label) and not grade) or label in free:
+        if (FREE_LABELS.fullmatch(label) and not grade) or label in free:
             continue
         near = " ".join(
             told[max(0, at - (20 if several else 160)) : at + (70 if several else 260)] for _, _, at in shown

@@ -201,6 +201,7 @@ _ANOTHER = re.compile(
 )
 
 
+_ANSWER_WITH = re.compile(r"(?:answer|reply|respond|say|write|output|choose|pick)(?: with)?:?\s*\Z", re.IGNORECASE)
 _NEAR_END = 80
 _PART = re.compile(
     r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|why", re.IGNORECASE
@@ -218,7 +219,10 @@ def words(told: str, context: str) -> Iterator[Found]:
     listed = lists.lists(told)
     for one in listed:
         literals = one.literals
-        if one.kind in ("number", "defined") and all(re.fullmatch(r"-?\d+(?:\.\d+)?", word) for word in literals):
+        numeric = all(re.fullmatch(r"-?\d+(?:\.\d+)?", word) for word in literals)
+        if numeric and re.search(r"(?:e\.g\.?|for example|like)[,:]?\s*\Z", told[: one.start], re.IGNORECASE):
+            continue  # "a number (e.g. '7' or '8.5')"
+        if one.kind in ("number", "defined") and numeric:
             values = [float(word) for word in literals]
             scale = re.match(r".{0,3}\[|\bscale|\bfrom\b", told[max(0, one.start - 8) : one.start])
             if (one.kind == "defined" and len(literals) > 2) or scale:
@@ -241,7 +245,8 @@ def words(told: str, context: str) -> Iterator[Found]:
         questioned = told[max(0, one.start - 3) : one.start].strip().endswith("?")  # "Is it right? yes/no"
         if not (one.strict or one.told or (questioned and len(told) - one.end < _NEAR_END)):
             continue
-        if one.kind == "letter" and not (one.strict and _LETTER.search(told)) and not (one.told and one.strict):
+        asked = _ANSWER_WITH.search(told[: one.start]) and re.match(r"[.!?]", told[one.end :])  # "Answer A or B."
+        if one.kind == "letter" and not asked and not (one.strict and (one.told or _LETTER.search(told))):
             continue
         if one.kind == "mixed" and any(set(other.literals) == set(literals) and other is not one for other in listed):
             continue

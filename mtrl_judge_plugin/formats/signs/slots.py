@@ -33,7 +33,7 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
     """
     if len(set(shown)) > 1 and all(re.fullmatch(r"\([A-Za-z0-9]\)", text) for text in shown):
         return literals_of(sorted(set(shown)), context)  # "(a)", as the examples have it
-    shown = [re.sub(r"^([XNn#]|_+)\s?/\s?\d+", r"\1", text) for text in shown]
+    shown = [re.sub(r"^([XNn#?]|_+)\s?/\s?\d+", r"\1", text) for text in shown]
     texts = [re.sub(r"^[<(\[{$]+|[>)\]}]+$", "", text).strip() for text in shown]
     if any(map(_LETTER_RANGE.search, texts)):
         return Value(letters_of(" ".join(texts)), context=context)
@@ -167,7 +167,8 @@ _POINTS_IF = re.compile(
 )
 #: "If it fits, score it as 1; otherwise, score it as 0."
 _POINT_ELSE = re.compile(
-    r"\b(?:score|give|assign|award|output|rate|mark)\b[^.\n\d]{0,20}(\d)\b[^.\n\d]{0,60}\b(?:otherwise|else|if not)\b[^.\n\d]{0,40}(\d)\b",
+    r"\b(?:score|give|assign|award|output|rate|mark)\b[^.\n\d]{0,20}(\d)\b[^.\n\d]{0,60}"
+    r"\b(?:otherwise|else|if not)\b[^.\n\d]{0,40}(\d)\b",
     re.IGNORECASE,
 )
 
@@ -220,7 +221,8 @@ _ONE_OF = re.compile(
     r"and)+\s?(?:or\s)?[\"'“]?[A-Z](?![A-Za-z])[\"'”]?){1,25})"
 )
 _LETTER_RANGE = re.compile(
-    r"\b(?:from|letters?) ([A-Z])(?: \([^()\n]{1,30}\))? (?:to|through) ([A-Z])(?![A-Za-z])|\bLETTERS?_([A-Z])_TO_([A-Z])\b"
+    r"\b(?:from|letters?) ([A-Z])(?: \([^()\n]{1,30}\))? (?:to|through) ([A-Z])(?![A-Za-z])|"
+    r"\bLETTERS?_([A-Z])_TO_([A-Z])\b"
 )
 _TOGETHER = re.compile(r"\bone of ([A-Z]{2,10})\b")
 

@@ -9,6 +9,7 @@ from mtrl_judge_plugin.formats import lists
 from mtrl_judge_plugin.formats.kinds import Field, Labelled
 from mtrl_judge_plugin.formats.several import FirstLine, Rows, Template
 from mtrl_judge_plugin.formats.signs.found import Found, refused
+from mtrl_judge_plugin.formats.signs.labels import FREE_LABELS, FREE_SLOT
 from mtrl_judge_plugin.formats.signs.slots import ANY_TEXT, LETTERS, letters_of, named_scale, scaled, slot_value
 from mtrl_judge_plugin.formats.values import Value
 from mtrl_judge_plugin.formats.wrapped import Wrapped
@@ -159,7 +160,8 @@ def lines_of_slots(told: str, context: str) -> Iterator[Found]:
             r"(?P<text>[\s,;|]*\w{1,16}\s?[=:]\s?)(?P<slot><[^<>]*>|\[[^\[\]]*\]|[XNn]\b)", match[0]
         ):
             near = told[max(0, match.start() - 300) : match.end() + 100]
-            pieces += [part["text"], slot_value([part["slot"]], told, context, near)]
+            free = FREE_LABELS.fullmatch(part["text"].strip(" \t,;|:=")) or FREE_SLOT.search(part["slot"])
+            pieces += [part["text"], ANY_TEXT if free else slot_value([part["slot"]], told, context, near)]
         yield Found(Template(pieces=tuple(pieces), strict=True), 2, 6, match.end())
     for match in _NAMED_PARTS.finditer(told):
         near = told[max(0, match.start() - 200) : match.end() + 60]
