@@ -236,7 +236,7 @@ class Labelled(Format):
         elsewhere = re.compile(rf"{re.escape(one.label)}{re.escape(one.separator.strip())}", re.IGNORECASE)
         if len(spans) > 1 or elsewhere.search(head + behind) or self._confuses(head + behind, one.value, found[0]):
             return line  # a look-alike would confuse whoever searches for the field
-        inline = head and not head.endswith("\n") and not one.label.startswith("[")
+        inline = re.search(r"[^\W\d][^\n]*\Z", head) and not one.label.startswith("[")
         return f"{head.rstrip()}\n{line}{behind}" if inline else f"{head}{line}{behind}"
 
     @staticmethod

@@ -123,6 +123,10 @@ def whole_value(text: str, value: Value) -> str:
     return found
 
 
+#: Stays before a label, as the prompt may have it so.
+_BULLET = re.compile(r"[ \t]*(?:[-•]\s+|\d{1,2}[.)]\s+)?(?=[\w*#])")
+
+
 def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, what stands behind the label) of each place where a label begins a line, or a sentence of one.
 
@@ -144,7 +148,6 @@ def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
         if re.match(r"\w", label)
         else r"(?:^|(?<=\s))[ \t>#*_\"'“`]*"
     )
-    begin = rf"(?P<indent>^[ \t]+(?=\w))?(?(indent)|{begin})"
     for match in re.finditer(
         rf"{begin}(?P<name>{name}){sign}(?:[*_]{{1,3}}(?=\s))?[ \t]*(?P<rest>[^\n]*)",
         text,
@@ -154,7 +157,9 @@ def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
         if not unwrapped(rest) and (following := re.compile(r"\s*\n\s*([^\n]+)").match(text, end)):
             rest, end = following[1], following.end()
         if not quoted(text, match.start(), end):
-            yield match.start() + len(match["indent"] or ""), end, rest
+            begins = match.start() == 0 or text[match.start() - 1] == "\n"
+            bullet = _BULLET.match(text, match.start()) if begins else None
+            yield bullet.end() if bullet else match.start(), end, rest
 
 
 def taken_back(rest: str, value: Value, found: str) -> bool:

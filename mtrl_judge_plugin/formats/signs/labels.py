@@ -91,6 +91,12 @@ _BETTER = re.compile(r"(?P<head>\boverall judgment: )?\b(?P<noun>answer|response
 FREE_SLOT = re.compile(
     r"rationale|explan|reason|sentence|\btext\b|\bwhy\b|comment|feedback|as a text|analysis", re.IGNORECASE
 )
+#: "[List areas for improvement]": three words and more, of which none is a choice or a number.
+_PROSE_SLOT = re.compile(
+    r"[<\[({](?![^\n]*(?:\d|/|\||\bor\b|\b(?:score|number|rating|integer|letter|verdict|label|choice|answer|one of)\b))"
+    r"(?:[A-Za-z'’,.-]+[ ]+){2,}[A-Za-z'’.-]+[>\])}]",
+    re.IGNORECASE,
+)
 #: "correct: Answer 'yes' if it matches, 'no' otherwise."
 _DESCRIBED = re.compile(r"^(?P<label>[a-z][a-z_]{2,30}): (?P<about>\S[^\n]{15,})$", re.MULTILINE)
 _VERDICTS = {"yes", "no", "true", "false", "correct", "incorrect", "pass", "fail"}
@@ -148,7 +154,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
     free = {
         name
         for name, shown in slots.items()
-        if FREE_SLOT.search(name) or any(FREE_SLOT.search(slot) for slot, _, _ in shown)
+        if FREE_SLOT.search(name) or any(FREE_SLOT.search(slot) or _PROSE_SLOT.match(slot) for slot, _, _ in shown)
     }
     several = sum(not FREE_LABELS.fullmatch(label) for label in slots if label not in free) > 1
     for label, shown in slots.items():

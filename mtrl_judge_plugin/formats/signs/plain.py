@@ -264,7 +264,8 @@ def words(told: str, context: str) -> Iterator[Found]:
         same = tuple(found["word"] for found in _IF_SAME.finditer(told) if found["word"] not in literals)
         minus = ("-1",) if one.kind == "letter" and re.search(r"\bor\s[\"']?-1\b", told) else ()
         begins = bool(_BEGINS.search(told[max(0, one.start - 60) : one.start]))
-        free = begins or (not one.strict and _free(told))
+        explained = any(re.search(rf"(?<!\w){re.escape(word)}[\"'”`]?\s*:\s*[<\[{{]", told) for word in literals)
+        free = begins or explained or (not one.strict and _free(told))
         opened = tuple(re.sub(r"\s*[:：]?\s*(?:<[^<>]*>|\[[^\[\]]*\]|\.\.\.)$", "", word) for word in literals)
         if opened != literals and all(opened):  # "PASS" or "FAIL: <one sentence reason>"
             literals, free = opened, True

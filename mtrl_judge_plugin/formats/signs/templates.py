@@ -39,7 +39,7 @@ _PLAIN = re.compile(
 #: "So, the final decision is Response 1 / Response 2 / Tie"
 _SENTENCE = re.compile(
     rf"{_LEAD}\s*{_OPEN}(?P<label>[^\"“”`\n:：]{{6,60}}? (?:is|as|are|be)) (?P<list>[^\"“”`\n/|"
-    rf"]{{1,24}}(?:\s?[/|]\s?[^\"“”`\n/|]{{1,24}})+?)"
+    rf"]{{1,24}}(?:\s?[/|]\s?[^\"“”`\n/|]{{0,23}}[^\"“”`\n/|.])+?)"
     rf"(?P<suffix>\.)?{_CLOSE}",
     re.IGNORECASE,
 )
