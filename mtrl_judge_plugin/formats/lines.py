@@ -144,9 +144,9 @@ def labelled_spans(text: str, label: str) -> Iterator[tuple[int, int, str]]:
         else r"\s*(?:[*_`\"'”]{0,3}[:：=]|-(?=\s)|(?=\s+[\[(<*\"“]))"
     )
     begin = (
-        r"(?:^|(?<=[.!?。;,]))[ \t>#*_\"'“`(\[•-]*(?:\d[.)]\s+)?\**"
+        r"(?:^|(?<=[.!?。;,]))[ \t>#*_\"'“`(\[•-]{0,24}(?:\d[.)]\s{1,4})?\*{0,3}"
         if re.match(r"\w", label)
-        else r"(?:^|(?<=\s))[ \t>#*_\"'“`]*"
+        else r"(?:^|(?<=\s))[ \t>#*_\"'“`]{0,24}"
     )
     for match in re.finditer(
         rf"{begin}(?P<name>{name}){sign}(?:[*_]{{1,3}}(?=\s))?[ \t]*(?P<rest>[^\n]*)",

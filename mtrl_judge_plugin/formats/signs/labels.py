@@ -165,7 +165,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
             told[max(0, at - (20 if several else 160)) : at + (70 if several else 260)] for _, _, at in shown
         )
         value = slot_value([slot for slot, _, _ in shown if slot], told if not several else near, context, near)
-        if value is ANY_TEXT:
+        if value is ANY_TEXT or label in value.literals:  # "NAMED: <who>", one of several words
             continue
         if several and value.numeric:
             value = _own_scale(told, label, value, context)
