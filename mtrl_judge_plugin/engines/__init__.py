@@ -44,6 +44,7 @@ class Sampling:
         seed: of the sampling.
         stop: strings at which the reply ends (they are not part of it).
         logprobs: also give the log-probability of each generated token, where the engine has them.
+        grammar: what the reply must be, for engines with `constrains`: JSON, {"json": schema} or {"regex": ...}; or "".
 
     Raises:
         EngineError: a value out of its range.
@@ -55,6 +56,7 @@ class Sampling:
     seed: int = 0
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+    grammar: str = ""
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -112,6 +114,9 @@ class Engine(Protocol):
 
     An engine whose `score` is cheap, a pass over the prompt and no new request, says so by an attribute
     `scores = True`. Then a reply in the wrong format is asked for again by the scores of the texts that fit.
+
+    An engine that obeys `Sampling.grammar` says so by an attribute `constrains = True`. Then such a reply is asked for
+    again under the grammar of its format, where the texts that fit are too many to be scored.
     """
 
     #: All that determines a reply beside messages and sampling: kind, model, revision or digest, options. JSON values.

@@ -7,6 +7,7 @@ GPU; vLLM's VLLM_BATCH_INVARIANT=1 rules that out, at some cost of speed.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -46,6 +47,8 @@ class VLLMEngine:
     deterministic = True
 
     scores = True
+
+    constrains = True
 
     def __init__(
         self,
@@ -166,7 +169,11 @@ class VLLMEngine:
             seed=sampling.seed + number if sampling.temperature > 0 else None,
             stop=list(sampling.stop),
             logprobs=0 if sampling.logprobs else None,  # 0: of the chosen token alone
+            structured_outputs=self._grammar(sampling.grammar) if sampling.grammar else None,
         )
+
+    def _grammar(self, grammar: str) -> Any:
+        return self._vllm.sampling_params.StructuredOutputsParams(**json.loads(grammar))
 
     def _completion(self, prompt: Rendered, output: Any) -> Completion:
         reply = output.outputs[0]

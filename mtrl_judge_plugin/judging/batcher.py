@@ -34,7 +34,7 @@ _CAP = 1024
 _GRACE = 5.0
 
 #: What makes two questions the same: the conversation's key, max_tokens, sampling, and how it is asked.
-_Identity = tuple[str, int, Sampling, bool]
+_Identity = tuple[str, int, Sampling, str]
 
 
 @dataclass(eq=False)
@@ -97,7 +97,8 @@ class Batcher:
     ) -> Future[Reply]:
         """The same without waiting. Cancelling the future takes the question back, if it has not been begun.
 
-        With `choices`, the judge decides among these texts behind its `thought`; see `Judge.choose`.
+        With a `thought` the judge goes on from it: it decides among the `choices`, or replies under the sampling's
+        grammar; see `Judge.go_on`.
 
         Raises:
             RuntimeError: the batcher is closed, or was built in another process.
@@ -108,9 +109,10 @@ class Batcher:
                 "build it after the fork, or use the spawn start method"
             )
         key = messages.key(conversation)
-        if choices:
+        if thought:
             key += hashlib.sha256(json.dumps([thought, *choices]).encode()).hexdigest()
-        identity = (key, max_tokens, sampling or self.judge.sampling, bool(choices))
+        way = "choose" if choices else "complete" if thought else "reply"
+        identity = (key, max_tokens, sampling or self.judge.sampling, way)
         reply: Future[Reply] = Future()
         # Names the question instead of holding it: keeping the reply must not keep the images.
         reply.add_done_callback(lambda future: self._take_back(identity, future) if future.cancelled() else None)
@@ -161,7 +163,7 @@ class Batcher:
     def _work(self) -> None:
         expected = 2  # callers to wait for: all who waited last time, and at first one more than the first
         while questions := self._gather(expected):
-            groups: dict[tuple[int, Sampling, bool], list[_Question]] = {}
+            groups: dict[tuple[int, Sampling, str], list[_Question]] = {}
             for question in questions:
                 groups.setdefault(question.identity[1:], []).append(question)
             for group in groups.values():
@@ -193,14 +195,16 @@ class Batcher:
     def _answer(self, questions: list[_Question]) -> None:
         """Put questions of the same max_tokens and sampling before the judge, and hand out its replies."""
         conversations = [question.conversation for question in questions]
-        _, max_tokens, sampling, chosen = questions[0].identity
+        _, max_tokens, sampling, way = questions[0].identity
         replies: Sequence[Reply | BaseException]
         with self._lock:
             self.counts.update(batches=1, questions=len(questions))
         try:
-            if chosen:
-                thoughts, choices = [one.thought for one in questions], [one.choices for one in questions]
-                replies = self.judge.choose(conversations, thoughts, choices)
+            thoughts = [question.thought for question in questions]
+            if way == "choose":
+                replies = self.judge.go_on(conversations, thoughts, [question.choices for question in questions])
+            elif way == "complete":
+                replies = self.judge.go_on(conversations, thoughts, sampling=sampling)
             else:
                 replies = self.judge.reply(conversations, max_tokens=max_tokens, instruct=True, sampling=sampling)
         except BaseException as error:  # raised where the question was asked; here it would leave all callers waiting

@@ -82,7 +82,17 @@ def reply(
     yield from _ask(engine, questions, sampling, max_tokens, read, is_cut)
 
 
-def score(engine: Engine, questions: Sequence[Question]) -> Iterator[Entry]:
+def complete(engine: Engine, questions: Sequence[Question], sampling: Sampling) -> Iterator[Entry]:
+    """A reply under `sampling.grammar`, behind a think block with each question's `thought`."""
+    conversations = [_continued(question, f"<think>{question.thought}{_END_OF_THOUGHT}") for question in questions]
+    for question, completion, seconds in _generate(engine, questions, conversations, sampling):
+        whole = replace(completion, text=format_reply(question.thought, completion.text), logprobs=None)
+        cut = None if completion.finished else f"cut at max_tokens: {completion.text[-80:]!r}"
+        problem = completion.error or cut
+        yield _entry(engine, question, replace(whole, error=problem), seconds, lambda one, _: visible(one.text))
+
+
+def score(engine: Engine, questions: Sequence[Question], sampling: Sampling | None = None) -> Iterator[Entry]:
     """Probabilities of the choices behind a think block with each question's `thought`: one pass, no generation."""
     conversations = [_continued(question, f"<think>{question.thought}{_END_OF_THOUGHT}") for question in questions]
     start = time.monotonic()

@@ -21,7 +21,7 @@ from mtrl_judge_plugin.judging.claims import Claims
 from mtrl_judge_plugin.judging.generation import Question
 from mtrl_judge_plugin.judging.keys import key_of
 from mtrl_judge_plugin.judging.ledger import Entry, Ledger, LedgerError
-from mtrl_judge_plugin.judging.replies import NO_KEY, Reply, reply_of, verdict_of
+from mtrl_judge_plugin.judging.replies import NO_KEY, Reply, counted, reply_of, verdict_of
 from mtrl_judge_plugin.messages import Conversation, describe
 from mtrl_judge_plugin.sample import Sample
 from mtrl_judge_plugin.verdict import Verdict, majority, visible
@@ -92,6 +92,7 @@ class Judge:
         self.counts: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._warned: set[str] = set()
+        self._deterministic = bool(getattr(engine, "deterministic", False))
         self._in_a_row = 0
         self._told = False
         self._example: str | None = None
@@ -103,18 +104,13 @@ class Judge:
 
     def summary(self) -> str:
         """One line for the end of a run: judgments by what became of them, an example, where the ledger is."""
-        counts = self.counts
-        total = counts["judged"] + counts["cached"]
         return (
-            f"{total} judgments ({counts['cached']} from cache, {counts['forced']} forced), {counts['failed']} failed, "
-            f"{counts['unreadable']} unreadable; {self.ledger_note()}"
-            + (f"; for example {self._example}" if self._example else "")
+            f"{counted(self.counts)}; {self.ledger_note()}{f'; for example {self._example}' if self._example else ''}"
         )
 
     def ledger_note(self) -> str:
         """Where the ledger is, and how many judgments could not be written to it: the end of a summary line."""
-        missing = self.counts["unwritten"]
-        note = f" ({missing} judgments could not be written to it)" if missing else ""
+        note = f" ({missing} judgments could not be written to it)" if (missing := self.counts["unwritten"]) else ""
         return f"ledger: {self.ledger.path if self.ledger else 'none'}{note}"
 
     def judge(
@@ -193,18 +189,26 @@ class Judge:
         entries = self._entries(drafts, names, sampling or self.sampling, max_tokens, self.strict, progress, ask)
         return [reply_of(entry, cached) for entry, cached in entries]
 
-    def choose(
-        self, conversations: Sequence[Conversation], thoughts: Sequence[str], choices: Sequence[Sequence[str]]
+    def go_on(
+        self,
+        conversations: Sequence[Conversation],
+        thoughts: Sequence[str],
+        choices: Sequence[Sequence[str]] = (),
+        sampling: Sampling | None = None,
     ) -> list[Reply]:
-        """The most probable of each conversation's texts behind reasoning that was done before; a tie has no reply."""
+        """What follows reasoning that was done before: the most probable of each one's `choices` (a tie has no reply).
 
-        def ask(questions: Sequence[Question], _: Sampling) -> Iterator[Entry]:
-            return generation.score(self.engine, questions)
+        Without choices: a reply under the sampling's grammar, within its `max_new_tokens`.
+        """
 
-        asked = zip(map(prompts.with_instruction, conversations), map(defuse, thoughts), choices, strict=True)
-        drafts = [Question("", "", one, tuple(given), thought=thought) for one, thought, given in asked]
-        greedy = replace(self.sampling, temperature=0.0)
-        entries = self._entries(drafts, ["a retry"] * len(drafts), greedy, 0, strict=False, progress=False, ask=ask)
+        def ask(questions: Sequence[Question], sampling: Sampling) -> Iterator[Entry]:
+            return (generation.score if choices else generation.complete)(self.engine, questions, sampling)
+
+        given = choices or [()] * len(thoughts)
+        asked = zip(map(prompts.with_instruction, conversations), map(defuse, thoughts), given, strict=True)
+        drafts = [Question("", "", one, tuple(texts), thought=thought) for one, thought, texts in asked]
+        sampling = sampling or replace(self.sampling, temperature=0.0)
+        entries = self._entries(drafts, ["a retry"] * len(drafts), sampling, 0, strict=False, progress=False, ask=ask)
         return [reply_of(entry, cached) for entry, cached in entries]
 
     def _entries(
@@ -297,10 +301,6 @@ class Judge:
         if entry.probabilities is None and not visible(entry.reply):
             return False
         return self._deterministic or verdict_of(entry, choices, self.lenient).answer is not None
-
-    @property
-    def _deterministic(self) -> bool:
-        return bool(getattr(self.engine, "deterministic", False))
 
     def _write(self, write: Callable[..., None], *what: object) -> bool:
         """Write to the ledger; returns whether it could. A verdict that was paid for is not lost to a full disk."""

@@ -11,6 +11,8 @@ from typing import Any
 from mtrl_judge_plugin.engines import Sampling
 from mtrl_judge_plugin.judging.generation import Question
 
+_LATER = ("logprobs", "grammar")
+
 
 def key_of(
     identity: Mapping[str, Any], verdict: str, question: Question, sampling: Sampling, answer_tokens: int
@@ -29,9 +31,9 @@ def key_of(
         "mode": verdict if question.choices else "reply",
         "prompt": question.prompt,
         "choices": list(question.choices) if verdict == "direct" or question.thought else [],
-        # Without a thought, and without log-probabilities, the key is the same as before there were any.
+        # Without a thought, log-probabilities and a grammar, the key is the same as before there were any.
         **({"mode": "choose", "thought": question.thought} if question.thought else {}),
-        "sampling": {name: value for name, value in asdict(sampling).items() if name != "logprobs" or value},
+        "sampling": {name: value for name, value in asdict(sampling).items() if name not in _LATER or value},
         "answer_tokens": answer_tokens,
         "draw": question.draw,
     }

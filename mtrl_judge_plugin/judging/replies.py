@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mtrl_judge_plugin.judging.ledger import Entry
@@ -76,4 +76,13 @@ def reply_of(entry: Entry, cached: bool) -> Reply:
         entry.error,
         entry.logprobs,
         "" if entry.key.startswith(NO_KEY) else entry.key,
+    )
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """What became of judgments, in words; of `Judge.counts`."""
+    total = counts["judged"] + counts["cached"]
+    return (
+        f"{total} judgments ({counts['cached']} from cache, {counts['forced']} forced), {counts['failed']} failed, "
+        f"{counts['unreadable']} unreadable"
     )

@@ -2,13 +2,14 @@
 
 A question goes one way through it. What the caller demands explicitly, or else what the prompt shows (`format_for`), is
 the format of the reply; the judge is asked; the reply is read in the format. A reply that is in another one gets one
-retry that cannot be out of format where the engine can do that: it scores the texts that fit behind the judge's own
-reasoning. Otherwise the judge is told what is wanted and reasons again. If that cannot be read either, the judgment has
-failed, with a reason. Nothing is ever guessed.
+retry that cannot be out of format where the engine can do that: behind the judge's own reasoning it scores the texts
+that fit, or, where these are too many, writes under the format's grammar. Otherwise the judge is told what is wanted
+and reasons again. If that cannot be read either, the judgment has failed, with a reason. Nothing is ever guessed.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -211,10 +212,19 @@ class _Exchange:
         self._done.add_done_callback(lambda done: self._asked and self._asked.cancel() if done.cancelled() else None)
         return self._done
 
-    def _ask(self, conversation: Conversation, thought: str = "", choices: Sequence[str] = ()) -> None:
-        batcher = self._service.batcher
-        self._asked = batcher.submit(
-            conversation, max_tokens=self._max_tokens, sampling=self._sampling, thought=thought, choices=choices
+    def _ask(
+        self,
+        conversation: Conversation,
+        thought: str = "",
+        choices: Sequence[str] = (),
+        sampling: Sampling | None = None,
+    ) -> None:
+        self._asked = self._service.batcher.submit(
+            conversation,
+            max_tokens=self._max_tokens,
+            sampling=sampling or self._sampling,
+            thought=thought,
+            choices=choices,
         )
         self._asked.add_done_callback(self._replied)
 
@@ -242,8 +252,8 @@ class _Exchange:
         if self._done.cancelled():
             return
         expected = self._expected
-        if reply.error is not None and self._replies and self._scored:
-            self._scored = False
+        if reply.error is not None and self._replies and self._bound:
+            self._bound = False
             self._ask(retry_turns(self._conversation, self._replies[0], expected))
             return
         self._replies.append(reply)
@@ -260,15 +270,21 @@ class _Exchange:
             return
         self._finish(ServiceReply(text, expected.name, self._replies, unread=not expected.known))
 
-    #: Whether the retry is by scores, which may fail where words do not.
-    _scored = False
+    #: Whether the retry is by scores or a grammar, which may fail where words do not.
+    _bound = False
 
     def _retry(self, reply: Reply) -> None:
         choices = self._expected.choices
         thought = "\n\n".join(filter(None, (reply.reasoning, reply.text)))
-        if choices and thought and getattr(self._service.judge.engine, "scores", False):
-            self._scored = True
+        judge = self._service.judge
+        grammar = grammar_of(self._expected) if getattr(judge.engine, "constrains", False) else ""
+        self._bound = bool(thought) and bool(grammar or (choices and getattr(judge.engine, "scores", False)))
+        if self._bound and choices:
             self._ask(self._conversation, thought, choices)
+        elif self._bound:
+            own = self._sampling or judge.sampling
+            bound = replace(own, grammar=grammar, max_new_tokens=self._max_tokens, logprobs=False)
+            self._ask(self._conversation, thought, sampling=bound)
         else:
             self._ask(retry_turns(self._conversation, reply, self._expected))
 
@@ -279,6 +295,13 @@ class _Exchange:
             self._done.set_exception(result)
         else:
             self._done.set_result(result)
+
+
+def grammar_of(expected: Format) -> str:
+    """What fits a format, as `Sampling.grammar` has it; "" where nothing can say that."""
+    if expected.schema is not None:
+        return json.dumps({"json": expected.schema})
+    return json.dumps({"regex": expected.regex}) if expected.regex else ""
 
 
 def read(reply: Reply, expected: Format) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,34 @@ def continued(conversation, text):
 
 def in_order(results):
     return [result for _, result in sorted(results, key=lambda item: item[0])]
+
+
+@pytest.mark.parametrize(
+    ("grammar", "fits"),
+    [
+        ({"regex": "Rating: [1-5]"}, lambda text: re.fullmatch("Rating: [1-5]", text)),
+        (
+            {"json": {"type": "object", "properties": {"ok": {"enum": ["yes", "no"]}}, "required": ["ok"]}},
+            lambda text: json.loads(text)["ok"] in ("yes", "no"),
+        ),
+    ],
+)
+def test_replies_under_a_grammar_fit_it(engine, grammar, fits):
+    asked = continued(conversations(1)[0], "<think>Hm.</think><answer>")
+    sampling = Sampling(max_new_tokens=64, temperature=1.0, grammar=json.dumps(grammar))
+    for seed in range(3):
+        (result,) = in_order(engine.generate([asked], replace(sampling, seed=seed)))
+        assert result.error is None
+        if result.finished:  # a random model may write white space without end where the grammar allows it
+            assert fits(result.text)
+
+
+def test_a_grammar_that_vllm_does_not_know_is_an_error_of_that_question(engine):
+    asked = continued(conversations(1)[0], "<think>Hm.</think><answer>")
+    (result,) = in_order(
+        engine.generate([asked], Sampling(max_new_tokens=8, grammar=json.dumps({"regex": "(?<=a)b("})))
+    )
+    assert result.error
 
 
 def samples(*pictures, choices=CHOICES):

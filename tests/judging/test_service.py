@@ -1,6 +1,7 @@
 """A reply in the wrong form is asked for once more, counted, and then failed: for the provider and for the server."""
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ import pytest
 from stub_engine import REASONING, StubEngine
 
 from mtrl_judge_plugin import engines, messages
-from mtrl_judge_plugin.engines import Scores
+from mtrl_judge_plugin.engines import Completion, Sampling, Scores
 from mtrl_judge_plugin.formats import detect
 from mtrl_judge_plugin.formats.kinds import Format
 from mtrl_judge_plugin.formats.values import UnreadableError
@@ -190,6 +191,48 @@ def test_scores_that_fail_give_way_to_words(stub: Setup, monkeypatch: pytest.Mon
     monkeypatch.setattr(Scoring, "fails", True)
     answer = ask(stub(), f"{ONLY} [[reply:It may be.]] [[repair:yes]]")
     assert (answer.text, len(answer.replies)) == ("yes", 2)
+
+
+class Constraining(StubEngine):
+    """The stub, which writes under a grammar."""
+
+    constrains = True
+    bound: list[tuple[str, Sampling]] = []
+    fails = False
+
+    def generate(self, conversations, sampling):  # type: ignore[no-untyped-def]
+        if not sampling.grammar:
+            yield from super().generate(conversations, sampling)
+            return
+        for number, asked in enumerate(conversations):
+            self.bound.append((asked[-1]["content"][0]["text"], sampling))
+            schema = json.loads(sampling.grammar).get("json")
+            text = json.dumps(dict.fromkeys(schema["required"], 4)) if schema else "4 of 10"
+            yield number, Completion(error="no grammar today") if self.fails else Completion(text, True, 5, 3)
+
+
+def test_an_engine_that_constrains_writes_under_the_formats_grammar_behind_its_own_reasoning(
+    stub: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engines.ENGINES, "stub", f"{__name__}:Constraining")
+    judge = stub()
+    answer = ask(judge, 'Return JSON with the keys "score" and "points". [[reply:It is good.]]')
+    assert (answer.text, answer.retried, answer.error) == ('{"score": 4, "points": 4}', True, None)
+    prefix, sampling = Constraining.bound[-1]
+    assert prefix.startswith("<think>")
+    assert prefix.endswith("It is good.</think><answer>")
+    assert sampling.max_new_tokens == 64, "what the caller allows"
+    assert ask(judge, 'Return JSON with the keys "score" and "points". [[reply:It is good.]]').cached
+    odd = ask(judge, "Rate it from 1 to 100. Only the number. [[reply:good]]")
+    assert (odd.text, odd.unreadable) == ("", True), "what the engine writes is read like any reply"
+    assert json.loads(Constraining.bound[-1][1].grammar)["regex"]
+
+
+def test_a_grammar_that_fails_gives_way_to_words(stub: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engines.ENGINES, "stub", f"{__name__}:Constraining")
+    monkeypatch.setattr(Constraining, "fails", True)
+    answer = ask(stub(), "Rate it from 1 to 100. Only the number. [[reply:good]] [[repair:70]]")
+    assert (answer.text, len(answer.replies)) == ("70", 2)
 
 
 def test_a_prompt_without_a_format_is_answered_as_the_judge_wrote_it_and_said_so(stub: Setup) -> None:
