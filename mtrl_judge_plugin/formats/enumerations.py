@@ -37,7 +37,7 @@ _NAMED_LIST = re.compile(
     rf"\b(?:possible|allowed|valid|following|these|those)?\s?(?:one of|choose from|pick from|from|grades?|"
     rf"labels?|answers?|values?|"
     rf"classes|categories|verdicts?|"
-    rf"options?|words?|levels?|choices|ratings?|outcomes?|rótulos|etiquetas|Werte|mots)\b(?:[^\n:.]{{0,30}}:|"
+    rf"options?|words?|levels?|choices|ratings?|outcomes?|rótulos|etiquetas|Werte|mots|palabras|Wörter|Worten|opciones|parole)\b(?:[^\n:.]{{0,30}}:|"
     rf"\s+(?:are|is))?\s+"
     rf"(?P<list>{_WORDY}(?:\s?[,/|]\s?{_WORDY}){{1,8}}(?:,?\s(?:or|and|oder|ou|"
     rf"e)\s{_WORDY})?)(?=\s*(?:[-–—,;:)!\n]|\.(?!\w)|$))",

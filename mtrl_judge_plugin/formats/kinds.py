@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mtrl_judge_plugin.formats.lines import labelled_spans, line_value, lines_of, taken_back, whole_value
+from mtrl_judge_plugin.formats.lines import labelled_spans, line_value, lines_of, taken_back, whole_value, without_fence
 from mtrl_judge_plugin.formats.values import UnreadableError, Value, folded
 
 
@@ -210,9 +210,11 @@ class Labelled(Format):
 
     def read(self, text: str) -> str:
         """See Format."""
+        text = without_fence(text)
         for one in self.fields:
             text = self._put(text, one)
-        return text
+        shown = any("**" in one.label or f"**{one.label}" in one.value.context for one in self.fields)
+        return text if shown else _BOLD_LABEL.sub(r"\g<before>\g<label>", text)
 
     def _put(self, text: str, one: Field) -> str:
         """The text with this field as the caller reads it."""
@@ -234,7 +236,9 @@ class Labelled(Format):
         if taken_back(behind, one.value, found[0]):
             raise UnreadableError(f"the verdict is taken back: {behind.strip()[:80]!r}")
         elsewhere = re.compile(rf"{re.escape(one.label)}{re.escape(one.separator.strip())}", re.IGNORECASE)
-        if len(spans) > 1 or elsewhere.search(head + behind) or self._confuses(head + behind, one.value, found[0]):
+        marked = one.label.startswith("[")  # "[RESULT]": nobody reads a value elsewhere
+        confusing = not marked and self._confuses(head + behind, one.value, found[0])
+        if len(spans) > 1 or elsewhere.search(head + behind) or confusing:
             return line  # a look-alike would confuse whoever searches for the field
         inline = re.search(r"[^\W\d][^\n]*\Z", head) and not one.label.startswith("[")
         return f"{head.rstrip()}\n{line}{behind}" if inline else f"{head}{line}{behind}"
@@ -245,6 +249,10 @@ class Labelled(Format):
         if value.numeric:
             return bool(re.search(r"\d", words))
         return Value(tuple(literal for literal in value.literals if literal != found)).mentioned(words)
+
+
+#: "**Reason:** It is red.", where the prompt has no bold labels.
+_BOLD_LABEL = re.compile(r"^(?P<before>[ \t]*(?:[-•][ \t]+)?)\*\*(?P<label>[^*\n:：]{1,40}[:：])\*\*", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)

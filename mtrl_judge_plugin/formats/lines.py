@@ -80,6 +80,12 @@ def lines_of(text: str) -> list[str]:
     return [line for line in text.strip().splitlines() if line.strip() and not re.fullmatch(r"\s*```\w*\s*", line)]
 
 
+def without_fence(text: str) -> str:
+    """The inside of a reply that is one code fence as a whole; else the reply."""
+    fence = re.fullmatch(r"\s*```\w*[ \t]*\n(?P<inside>(?:(?!```)[\s\S])*?)\n?```\s*", text)
+    return fence["inside"] if fence else text
+
+
 def behind_label(line: str, value: Value) -> str | None:
     """What stands behind a label of the judge's own ("Verdict: no", "**Points:** 12"); None where there is none."""
     plain = re.sub(r"\*\*|__|`", "", line).strip()

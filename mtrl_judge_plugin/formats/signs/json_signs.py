@@ -49,7 +49,7 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
                 r"\bof (two|three|four|five|six|\d{1,2}) (?:integers|numbers|scores)",
                 told[match.start() : match.end() + 40],
             )
-            scale = scale_of(near)
+            scale = scale_of(re.sub(r"\[[^\[\]\n]*\]", "", near))  # "[2, 5]" is an example of a list
             value = (
                 Value(numeric=True, low=scale.low, high=scale.high) if whole and "object" not in told.lower() else None
             )
@@ -153,7 +153,9 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
     if EACH.search(told) and scale.low is not None and scale.high is not None:
         scored = {match[1] for example in examples for match in _SCORED.finditer(example)}
         each = Value(numeric=True, low=scale.low, high=scale.high)
-        allowed |= {key: each for key, value in allowed.items() if value is None and key in scored}
+        allowed |= {
+            key: each for key, value in allowed.items() if value is None and key in scored and not _SUM.match(key)
+        }
     if not keys and scale.low is not None and scale.high is not None and re.search(r"\bscore\b", told, re.IGNORECASE):
         whole = Value(numeric=True, low=scale.low, high=scale.high)
         return allowed, dict.fromkeys(("score", "Score"), whole)
@@ -172,9 +174,10 @@ def _shown_values(examples: Sequence[str], key: str) -> Value | None:
     return Value(tuple(words)) if len(words) > 1 and all(found) else None
 
 
+_SUM = re.compile(r"total|sum\b", re.IGNORECASE)
 _VERDICT = re.compile(r"decision|verdict|label|judge?ment|winner|choice|class|preference|grade|result", re.IGNORECASE)
 _SCORE = re.compile(
-    r"(?:(?:overall|final|total)[_ ]?)?(?:score|rating|grade|points?|mark)|(?:综合|总|最终)?(?:得分|评分|打分|分数)",
+    r"(?:(?:overall|final)[_ ]?)?(?:score|rating|grade|points?|mark)|(?:综合|总|最终)?(?:得分|评分|打分|分数)",
     re.IGNORECASE,
 )
 _SCORED = re.compile(

@@ -17,8 +17,10 @@ _SLOT = (
     r"\((?:[^()\n]{1,120})\)|<[^<>\n]{1,60}>|\[\[[^\[\]\n]{1,60}\]\]|\[[^\[\]\n]{1,60}\]|\{[^{}\n:'\"]{1,40}\}|\$?LETTER\b|"
     r"\?/\d{1,4}|(?-i:[NXn#]|xx|XX|NN|nn)(?=\s*(?:[\"'”`*.,)]|/|%|$))|_{2,}|\.{3}(?!\S)|…(?!\S)|-?\d+\s?(?:[-–~]|to)\s?\d+(?!\d)|\d+\s?/\s?\d+"
     r"|(?:[Aa]n? |one )?(?:whole |single )?(?:number|integer|score|float|rating|digit)\b(?! of)"
-    r"|(?:your|the) (?:\w+ ){0,2}(?:score|rating|verdict|grade|decision|label|choice|analysis|explanation|reasoning)\b"
-    r"(?: here\b\.?)?(?=[ \t]*$)"
+    r"|(?:une?|eine?|una?|um|uma)\s(?:ganze |note |número )?"
+    r"(?:entier|nombre|note|Zahl|Note|número|nota|entero|inteiro)\b"
+    r"|(?:your|the) (?:\w+ ){0,2}(?:score|rating|mark|verdict|grade|decision|label|choice|analysis|explanation|reasoning)\b"
+    r"(?:(?: here\b\.?)?(?=[ \t]*$)| (?:for|of|about|based on) (?=[^\n]{1,100}$))"
 )
 _CHOICE = r"[\"'“]?[A-Za-z][\w-]{0,20}(?: [A-Za-z][\w-]{0,14})?[\"'”]?"
 _IN_QUOTES = r"[\"“][^\"“”\n]{1,24}[\"”]"
@@ -122,7 +124,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
                 closed.add(label)
             sign = (groups.get("sign") or groups.get("sign2") or "").replace("*", "")
             slot = groups.get("slot") or groups.get("slot2") or ""
-            said = groups.get("gap") == "" and not re.match(_SLOT, slot, re.IGNORECASE)  # 'HH:MM'
+            said = groups.get("gap") == "" and label.isascii() and not re.match(_SLOT, slot, re.IGNORECASE)  # 'HH:MM'
             if (
                 said
                 or _NO_FIELD.match(label)
@@ -158,7 +160,9 @@ def labels(told: str, context: str) -> Iterator[Found]:
     }
     several = sum(not FREE_LABELS.fullmatch(label) for label in slots if label not in free) > 1
     for label, shown in slots.items():
-        grade = label.lower() == "note" and any(re.fullmatch(r"[XNn#]|\W?\d.*", slot) for slot, _, _ in shown)  # German
+        grade = label.lower() == "note" and any(  # German
+            re.fullmatch(r"[XNn#]|\W?\d.*|[<\[(]Note[>\])]", slot) for slot, _, _ in shown
+        )
         if (FREE_LABELS.fullmatch(label) and not grade) or label in free:
             continue
         near = " ".join(
@@ -175,7 +179,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
             value = Value(numeric=True, low=value.low or 0.0, high=float(most["most"]), context=context)
         suffix = most["suffix"] if most else ""
         written = f"**{label}**" if label in bold_labels else label
-        separator = sign.strip(" ") if sign.endswith("\n") or sign == "=" else f"{sign.strip()} "
+        separator = sign.strip(" ") if sign.endswith("\n") or sign == "=" else f"{sign.rstrip()} "  # French: "Note : 5"
         field = (
             Field(f"**{label}{sign.strip()}**", value, " ")
             if label in closed

@@ -27,7 +27,7 @@ _VALUE_TAGS = re.compile(
 #: "<S2>your Score</S2>", "<State>...(Your decision, either "suspicious" or "safe")</State>"
 _VALUE_SLOT = re.compile(r"\b(?:score|rating|verdict|grade|decision|label|judge?ment)\b", re.IGNORECASE)
 _WORDS_TAG = re.compile(
-    r"reason|expla|think|thought|analys|rational|justif|feedback|comment|evidence|critique", re.IGNORECASE
+    r"reason|why\b|expla|think|thought|analys|rational|justif|feedback|comment|evidence|critique", re.IGNORECASE
 )
 _SQUARE = re.compile(
     r"\b(?:in|within|inside|between) (?:single |square )?(?:square )?brackets\b|用方括号", re.IGNORECASE
@@ -119,7 +119,8 @@ def tags(told: str, context: str) -> Iterator[Found]:
     names = names or [
         name for name in inside if not _WORDS_TAG.match(name) and any(_VALUE_SLOT.search(text) for text in inside[name])
     ]
-    names = names or (list(inside) if len(inside) == 1 else [])
+    plain = [name for name in inside if not _WORDS_TAG.match(name)]
+    names = names or (plain if len(plain) == 1 else [])
     named = {match[1] for match in _TAG_NAMED.finditer(told)}
     names = [
         name

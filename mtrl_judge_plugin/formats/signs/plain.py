@@ -204,7 +204,7 @@ _ANOTHER = re.compile(
 _ANSWER_WITH = re.compile(r"(?:answer|reply|respond|say|write|output|choose|pick)(?: with)?:?\s*\Z", re.IGNORECASE)
 _NEAR_END = 80
 _PART = re.compile(
-    r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|why", re.IGNORECASE
+    r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|justification|why", re.IGNORECASE
 )
 
 

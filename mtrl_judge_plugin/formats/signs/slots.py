@@ -17,7 +17,7 @@ LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PLACEHOLDER = re.compile(
     r"\.{3}|…|_+|\?|[XNn#]{1,2}|xx?|(?:your |the |a |an )?(?:\w+ )?(?:final )?(?:int|integer|float|number|score|"
     r"rating|mark|grade|verdict|answer|letter|option|value|points?|choice|decision|judge?ment|digit|label|"
-    r"result|winner|model|reason\w*|explanation|text|分数|评分|得分)s?(?: here| \d.*)?",
+    r"result|winner|model|note|nota|reason\w*|explanation|text|分数|评分|得分)s?(?: here| \d.*)?",
     re.IGNORECASE,
 )
 

@@ -64,7 +64,7 @@ _OF_MOST = re.compile(
 #: "True, 85"
 _WORD_NUMBER = re.compile(
     r"\b(?:e\.g\.|such as|for example:?|for instance:?|like|"
-    r"example:)\s*[\"“'`]?(?P<word>[A-Za-z]{1,20})(?P<sep>\s?[,;/|:]\s?)(?P<number>\d{1,3})\b",
+    r"example:)\s*[\"“'`]?(?P<word>[A-Za-z]{1,20})(?P<sep>\s?[,;/|:]\s?)(?P<number>\d{1,3})\b(?P<suffix>\s?%)?",
     re.IGNORECASE,
 )
 _MARKS = re.compile(
@@ -196,7 +196,8 @@ def lines_of_slots(told: str, context: str) -> Iterator[Found]:
                     numeric=True, low=scale.low if scale.low is not None else 0.0, high=high, percent=percent
                 )
                 words = Value(one.literals, context=context)
-                yield Found(Template(pieces=(words, match["sep"], number), strict=True), 2, 6, match.end())
+                pieces = [piece for piece in (words, match["sep"], number, match["suffix"]) if piece]
+                yield Found(Template(pieces=tuple(pieces), strict=True), 2, 6, match.end())
                 break
 
 
@@ -227,7 +228,7 @@ def first_line(told: str, context: str) -> Iterator[Found]:
         more = _MORE_LINES.search(told[match.end() :])
         before, behind = told[max(0, match.start() - 120) : match.start()], told[match.start() : match.end() + 120]
         listed = [one for one in lists.lists(behind) if one.start < _NEAR]
-        listed += [one for one in lists.lists(before)[::-1] if len(before) - one.end < len("  on a separate ")]
+        listed += [one for one in lists.lists(before)[::-1] if len(before) - one.end < _NEAR // 2]
         for one in listed[:1] if more else ():
             if one.kind not in ("number", "letter"):
                 value = Value(one.literals, context=context)
