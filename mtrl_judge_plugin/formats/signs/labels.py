@@ -19,7 +19,8 @@ _SLOT = (
     r"|(?:[Aa]n? |one )?(?:whole |single )?(?:number|integer|score|float|rating|digit)\b(?! of)"
     r"|(?:une?|eine?|una?|um|uma)\s(?:ganze |note |número )?"
     r"(?:entier|nombre|note|Zahl|Note|número|nota|entero|inteiro)\b"
-    r"|(?:your|the) (?:\w+ ){0,2}(?:score|rating|mark|verdict|grade|decision|label|choice|analysis|explanation|reasoning)\b"
+    r"|(?:your|the) (?:\w+ ){0,2}"
+    r"(?:score|rating|mark|verdict|grade|decision|label|choice|analysis|explanation|reasoning)\b"
     r"(?:(?: here\b\.?)?(?=[ \t]*$)| (?:for|of|about|based on) (?=[^\n]{1,100}$))"
 )
 _CHOICE = r"[\"'“]?[A-Za-z][\w-]{0,20}(?: [A-Za-z][\w-]{0,14})?[\"'”]?"
