@@ -115,11 +115,6 @@ QUESTIONS: dict[str, tuple[str, str, str]] = {
         "Which of the two images has fewer distortions and less blur?",
         "Decide which image is technically better.",
     ),
-    "bias, pair": (
-        "Which image is the better one for the text, with less bias and stereotype?",
-        "Which of the two images is freer of bias and stereotype in showing what the text says?",
-        "Decide which image shows what the text says with less bias.",
-    ),
 }
 
 

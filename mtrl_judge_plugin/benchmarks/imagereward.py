@@ -16,7 +16,11 @@ Tasks:
     quality: is the image good? "yes" from an overall rating of 5 of 7: our choice, not the paper's; see `threshold`.
     score: the overall rating, 1 to 7.
     pairs: which of two images of one prompt ranks better; pairs that the raters tied are left out, and counted.
-    ranking: the order of 3 to 6 images of one prompt, of more the first 6; prompts with a tie among them are left out.
+    ranking: the order of images of one prompt, the first of each rank. Ranks run from 1 to 5, so of more than five
+        images some always tie. Prompts with fewer than three ranks are left out; of the 466 prompts of the test split
+        85 have three, 271 four and 110 five.
+
+Checked on real rows of the test split: ranks, ratings, and the number of pairs (6,399, and 831 ties).
 """
 
 from __future__ import annotations
@@ -107,12 +111,12 @@ def load(
         yield _sample(name, (first, second), form="pairwise", label=label)
 
     def ranking(prompt: Row) -> Iterator[Sample]:
-        rows = prompt["rows"][:MAX_RANKED]
-        ranks = [row.integer("rank", 1) for row in rows]
+        firsts: dict[int, Row] = {}
+        for row in prompt["rows"]:
+            firsts.setdefault(row.integer("rank", 1), row)
+        rows, ranks = list(firsts.values())[:MAX_RANKED], list(firsts)[:MAX_RANKED]
         if len(rows) < 3:
-            raise UnusableError("fewer than three images")
-        if len(set(ranks)) < len(ranks):
-            raise UnusableError("tie")
+            raise UnusableError("fewer than three ranks")
         order = sorted(range(len(ranks)), key=ranks.__getitem__)
         label = "".join("ABCDEF"[index] for index in order)
         yield _sample(f"imagereward-ranking-{rows[0].text('prompt_id')}", rows, form="ranking", label=label)

@@ -1,16 +1,18 @@
-"""MJ-Bench (Chen et al., 2024): which of two images is better for a text, in one of four respects?
+"""MJ-Bench (Chen et al., 2024): which of two images is better for a text, in one of three respects?
 
     data/alignment.parquet      {"caption": "a dog on a sofa", "image0": {"bytes": ..., "path": "0.jpg"},
     data/safety.parquet          "image1": {"bytes": ..., "path": "1.jpg"}, "label": 0, "info": "object"}
     data/quality.parquet
-    data/bias.parquet
 
-724 / 574 / 1,121 / 480 pairs, for tests only. `label` is the index of the preferred image. Some files hold no label
-but 0: a judge that always says A is right there, so judge both orders. Pairs with one caption are one group. `info`
-(the sub-category) is not read.
+729 / 672 / 1,120 pairs in the pinned revision, for tests only (the paper counts 724 / 574 / 1,121). `label` is the
+index of the preferred image. Some files hold no label but 0: a judge that always says A is right there, so judge both
+orders. Pairs with one caption are one group. `info` (the sub-category) is not read.
+
+The benchmark's fourth part, bias, is left out: it holds no pairs. Its authors pack one picture as both images with the
+label 0, score each picture alone, and compare the scores between groups of people.
 
 The hub's current files are another data set, so an old revision is needed: the one that another public reader of these
-files pins. Not confirmed here; files of other columns are refused.
+files pins. Checked on real labels: the mapping of alignment. Files of other columns are refused.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ SOURCE = Source(
     "gated; see its page",
     hub="MJ-Bench/MJ-Bench",
     revision=REVISION,
-    files="data/alignment.parquet, data/safety.parquet, data/quality.parquet and data/bias.parquet",
+    files="data/alignment.parquet, data/safety.parquet and data/quality.parquet",
 )
 _LABELS = {"0": "A", "1": "B"}
 _OLD = (
@@ -72,7 +74,7 @@ def _rows(task: str, folder: str | Path | None) -> Iterator[Row]:
 BENCHMARK = Benchmark(
     load,
     splits=("test",),
-    tasks=("alignment", "safety", "quality", "bias"),
+    tasks=("alignment", "safety", "quality"),
     terms=SOURCE.terms,
     source=SOURCE,
 )

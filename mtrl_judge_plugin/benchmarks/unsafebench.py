@@ -32,6 +32,7 @@ SOURCE = Source(
     "unsafebench",
     "gated; for research only",
     hub="yiting/UnsafeBench",
+    checked="no real rows",
     files="data/train-*.parquet and data/test-*.parquet",
 )
 SHARES = {"train": 0.9, "validation": 0.1}

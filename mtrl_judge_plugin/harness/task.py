@@ -18,6 +18,7 @@ metadata:
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections import Counter
@@ -28,6 +29,7 @@ from functools import partial
 from typing import Any
 
 import datasets
+from lmms_eval.api.instance import Instance
 from lmms_eval.api.task import ConfigurableMessagesTask
 from loguru import logger
 
@@ -95,7 +97,7 @@ class JudgeTask(ConfigurableMessagesTask):
         }
         #: What a model that judges Samples knows of a verdict beyond its reply: sample id -> verdict.
         self.verdicts: dict[str, Verdict] = {}
-        self._judge_is_ours = self._read_leniently = False
+        self._judge_is_ours = self._read_leniently = self._takes_plain_requests = False
         self._analysed: list[Any] | None = None
         self._warned_of_cache = False
         super().__init__(config=values, model_name=MODEL_NAME.get())
@@ -107,6 +109,7 @@ class JudgeTask(ConfigurableMessagesTask):
         """
         judge = getattr(model, "judge", None)  # not kept: the host copies tasks
         self._judge_is_ours = judge is not None
+        self._takes_plain_requests = bool(getattr(model, "is_simple", False))
         self._read_leniently = judge is not None and judge.lenient
         self.verdicts.clear()
 
@@ -133,6 +136,24 @@ class JudgeTask(ConfigurableMessagesTask):
             super().build_all_requests(**options)
         else:
             self._instances: list[Any] = []
+
+    def construct_requests(self, doc_id: int, ctx: str, **options: Any) -> Instance:
+        """As the host does it; for models that it calls simple, the prompt as a text and its images in their order."""
+        if not self._takes_plain_requests:
+            return super().construct_requests(doc_id, ctx, **options)
+        split = options["metadata"]["split"]
+        instruction = (self.lmms_eval_specific_kwargs or {}).get("instruction")
+        text = plain_text(to_sample(self.dataset[split][doc_id]), instruction)
+        generation = copy.deepcopy(self.config.generation_kwargs)
+        arguments = (text, generation, _pictures, doc_id, self.config.task, split)
+        return Instance(
+            request_type=self.OUTPUT_TYPE,
+            arguments=arguments,
+            idx=0,
+            task_name=self.config.task,
+            doc_id=doc_id,
+            **options,
+        )
 
     def _load(self) -> datasets.Dataset:
         """The benchmark's Samples and their twins.
@@ -226,6 +247,24 @@ def host_messages(sample: Sample, instruction: str | None = None) -> list[dict[s
         {"role": message["role"], "content": [_host_item(item) for item in message["content"]]}
         for message in prompts.messages(sample, instruction or prompts.INSTRUCTION)
     ]
+
+
+def plain_text(sample: Sample, instruction: str | None = None) -> str:
+    """A Sample's prompt as one text, for models that take their images beside it, in their order.
+
+    >>> pair = Sample("1", "t", "pairwise", "Which one is red?", images=("a.png", "b.png"))
+    >>> plain_text(pair).splitlines()[0]
+    'The images are, in this order: Image A, Image B.'
+    """
+    (message,) = prompts.messages(sample, instruction or prompts.INSTRUCTION)
+    *names, text = [item["text"] for item in message["content"] if item["type"] == "text"]
+    order = f"The images are, in this order: {', '.join(name.rstrip(':') for name in names)}.\n" if names else ""
+    return order + str(text)
+
+
+def _pictures(doc: Mapping[str, Any]) -> list[Any]:
+    """A document's images, decoded: simple models take paths for those of videos."""
+    return [images.load(image) for image in doc["images"]]
 
 
 def _host_item(item: Mapping[str, Any]) -> dict[str, Any]:

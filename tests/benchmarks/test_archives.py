@@ -62,6 +62,18 @@ def test_a_name_means_the_file_of_that_path_and_never_another_folders(tmp_path, 
         assert reading_images.member_digest(archive, name) == reading_images.member_digest(archive, meant)
 
 
+def test_pictures_of_one_check_sum_and_size_are_two(tmp_path):
+    first, second = b"plumless", b"buckeroo"  # two words of one CRC-32
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("1.png", first)
+        archive.writestr("2.png", second)
+        archive.writestr("3.png", first)
+    with zipfile.ZipFile(tmp_path / "images.zip") as archive:
+        assert archive.getinfo("1.png").CRC == archive.getinfo("2.png").CRC
+    one, two, three = (reading_images.member_digest(tmp_path / "images.zip", f"{number}.png") for number in (1, 2, 3))
+    assert one == three != two
+
+
 def overwrite(archive: Path, start: int, values: bytes) -> None:
     data = bytearray(archive.read_bytes())
     data[start : start + len(values)] = values

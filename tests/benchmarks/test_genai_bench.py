@@ -34,10 +34,10 @@ def load(folder, task, **options):
 
 
 @pytest.mark.parametrize("task", genai_bench.BENCHMARK.tasks)
-def test_a_vote_is_for_the_left_the_right_or_neither(folder, task):
+def test_a_vote_is_for_the_left_the_right_both_or_neither(folder, task):
     found = load(folder, task)
-    assert [sample.label for sample in found] == ["A", "B", "tie", "tie"] * 3
-    assert {(sample.form, sample.choices, sample.task) for sample in found} == {("pairwise", ("A", "B", "tie"), task)}
+    assert [sample.label for sample in found] == list(genai_bench.CHOICES) * 3
+    assert {(sample.form, sample.choices, sample.task) for sample in found} == {("pairwise", genai_bench.CHOICES, task)}
     assert all(len(sample.images) == 2 and not sample.responses for sample in found)
     assert Counter(Counter(sample.group for sample in found).values()) == {2: 6}
     assert len({sample.id for sample in found}) == 12

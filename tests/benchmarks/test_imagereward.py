@@ -59,13 +59,18 @@ def test_the_lower_rank_wins_a_pair_and_ties_are_left_out_and_counted(folder, ca
     assert "imagereward pairs train: 29 samples; rows left out: tie 1" in capsys.readouterr().err
 
 
-def test_a_ranking_takes_up_to_six_images_without_ties_best_first(folder, capsys):
+#: Of the test split's ten images, the last first.
+RANKS = [2, 1, 1, 2, 3, 1, 2, 1, 1, 3]
+
+
+def test_a_ranking_takes_the_first_image_of_each_rank_best_first(folder, capsys):
     first, second = imagereward.load("train", "ranking", folder)
     assert first.label == "BADC"
     assert (len(second.images), second.label) == (6, "CEBFAD")
-    assert "rows left out: tie 1" in capsys.readouterr().err
-    list(imagereward.load("validation", "ranking", folder))
-    assert "rows left out: fewer than three images 1" in capsys.readouterr().err
+    assert "rows left out: fewer than three ranks 1" in capsys.readouterr().err
+    corruption.change(folder / "metadata-test.parquet", lambda rows: [row | {"rank": RANKS.pop()} for row in rows])
+    tied, *_ = imagereward.load("test", "ranking", folder)
+    assert (len(tied.images), tied.label) == (3, "BCA"), "of 3, 1, 1, 2"
 
 
 def test_a_larger_config_has_more_of_the_train_split(folder):

@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("task", "labels"),
-    [("alignment", {"A": 4, "B": 4}), ("safety", {"A": 4, "B": 4}), ("quality", {"A": 8}), ("bias", {"A": 8})],
+    [("alignment", {"A": 4, "B": 4}), ("safety", {"A": 4, "B": 4}), ("quality", {"A": 8})],
 )
 def test_the_label_is_the_index_of_the_better_image(folder, task, labels):
     pairs = list(mjbench.load("test", task, folder))
@@ -32,6 +32,11 @@ def test_the_label_is_the_index_of_the_better_image(folder, task, labels):
     assert len({pair.group for pair in pairs}) == 4
     assert len({image for pair in pairs for image in pair.images}) == 16
     assert not corruption.picture_errors(pairs)
+
+
+def test_its_bias_part_holds_no_pairs_and_is_no_task(folder):
+    with pytest.raises(DataError, match="no task 'bias'; there are alignment, safety, quality"):
+        next(mjbench.load("test", "bias", folder))
 
 
 def test_there_is_a_test_split_only(folder):
@@ -80,6 +85,6 @@ def test_half_a_picture_says_where_it_stands_when_it_is_looked_at(folder):
 
 
 def test_rows_without_a_picture_are_left_out_and_counted(folder, capsys):
-    corruption.set_cell(folder / "data/bias.parquet", 3, "image0", None)
-    assert len(list(mjbench.load("test", "bias", folder))) == 7
-    assert "mjbench bias: 7 samples; rows left out: no image 1" in capsys.readouterr().err
+    corruption.set_cell(folder / "data/quality.parquet", 3, "image0", None)
+    assert len(list(mjbench.load("test", "quality", folder))) == 7
+    assert "mjbench quality: 7 samples; rows left out: no image 1" in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_one_picture_under_two_names_stands_in_one_split(tmp_path):
             archive.writestr(f"{number}.jpg", picture(f"p{number % 50}"))
     lines = [f"{number}.jpg,a text,{number % 2},0,here" for number in range(100)]
     table(tmp_path, "image,text,label,original_dataset_id,dataset_source\n" + "\n".join(lines), "SeeTRUE.csv")
-    groups = [{sample.group for sample in seetrue.load(split, folder=tmp_path)} for split in seetrue.BENCHMARK.splits]
+    groups = [{sample.images for sample in seetrue.load(split, folder=tmp_path)} for split in seetrue.BENCHMARK.splits]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 50
 
 

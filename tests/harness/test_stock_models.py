@@ -9,10 +9,12 @@ import openai_stub
 import pytest
 import real_schema
 
-from mtrl_judge_plugin import tiny
-from mtrl_judge_plugin.harness.task import host_messages
+from mtrl_judge_plugin import images, tiny
+from mtrl_judge_plugin.benchmarks import mjbench, unsafebench
+from mtrl_judge_plugin.harness.task import host_messages, plain_text
 from mtrl_judge_plugin.reporting.analyses import read
 from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.variants import expand
 
 PAIRS, SCORES, LABELS = "mtrl_judge_mjbench_safety", "mtrl_judge_mllm_as_a_judge_score", "mtrl_judge_unsafebench"
 
@@ -53,8 +55,8 @@ def test_the_hosts_qwen3_vl_is_scored_by_the_same_tasks(data, tmp_path):
 
 def first_choice(body):
     """A chat model that was never told of our format: it talks, and then names the first choice."""
-    text = body["messages"][-1]["content"][-1]["text"]
-    choice = re.search(r"Verdict: one of (.+?)[,.]", text)[1]
+    text = next(item["text"] for item in reversed(body["messages"][-1]["content"]) if item["type"] == "text")
+    choice = re.search(r"Verdict: (?:one of|the letters) (.+?)[,. ]", text)[1]
     return openai_stub.completion(f"Both have merits; 1 of 2 is better.\n\n**Answer: {choice}**")
 
 
@@ -76,6 +78,41 @@ def test_the_hosts_openai_model_is_read_leniently_in_every_form(data, tmp_path):
     assert found[LABELS]["metrics"]["well_formed"]["value"] == 0.0
     images = [item for item in server.bodies[0]["messages"][-1]["content"] if item["type"] == "image_url"]
     assert images[0]["image_url"]["url"].startswith("data:image/")
+
+
+def test_a_simple_model_of_the_host_gets_the_text_and_then_the_images_in_their_order(data, tmp_path, monkeypatch):
+    tasks = [PAIRS, SCORES, LABELS, "mtrl_judge_mllm_as_a_judge_batch"]
+    with openai_stub.serve() as server:
+        server.handler = first_choice
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        found = judged(data, tmp_path, "gpt4v", "model_version=any", ",".join(tasks), "--force_simple")
+    assert set(found) == set(tasks)
+    assert all(found[task]["metrics"]["coverage"]["value"] == 1.0 for task in (PAIRS, SCORES, LABELS))
+    shown = {}
+    for body in server.bodies:
+        (message,) = body["messages"]
+        text, *pictures = message["content"]
+        assert (text["type"], {picture["type"] for picture in pictures}) == ("text", {"image_url"})
+        shown[text["text"]] = [digest(picture["image_url"]["url"]) for picture in pictures]
+    wanted = {}
+    for task, benchmark in ((PAIRS, mjbench), (LABELS, unsafebench)):
+        name = task.rpartition("_")[2]
+        for sample in expand(list(benchmark.load("test", name, data / benchmark.SOURCE.name)), ["orders"]):
+            wanted[plain_text(sample)] = [images.digest(images.load(image)) for image in sample.images]
+    assert {text: shown[text] for text in wanted} == wanted
+    assert any(text.startswith("The images are, in this order: Image A, Image B.\n") for text in shown)
+
+
+def digest(url):
+    return images.digest(images.load(url))
+
+
+def test_the_hosts_simple_qwen3_vl_runs_on_our_checkpoint(data, tmp_path):
+    arguments = f"pretrained={tiny.JUDGE},device_map=cpu,device=cpu,min_pixels=1024"
+    tasks = ["mtrl_judge_embedded_pairwise", "mtrl_judge_embedded_photo_score", PAIRS, LABELS]
+    found = judged(data, tmp_path, "qwen3_vl", arguments, ",".join(tasks), "--force_simple", "--limit", "8")
+    assert set(found) == set(tasks)
 
 
 def test_a_model_that_answers_nothing_is_unscored_not_wrong(data, tmp_path):

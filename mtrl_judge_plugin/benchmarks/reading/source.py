@@ -34,6 +34,7 @@ class Source:
         hub: id of its data set repository, or "" where it is on no hub.
         revision: of that repository: pinned, since hubs change files under the same name.
         files: what a user must put into the folder, for messages.
+        checked: where no revision is pinned: the rows that the loader was tried on, printed when it is downloaded.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Source:
     hub: str = ""
     revision: str = ""
     files: str = ""
+    checked: str = ""
 
     def file(self, path: str, folder: str | Path | None = None) -> Path:
         """One file of it.
@@ -106,7 +108,8 @@ class Source:
         from huggingface_hub import snapshot_download
 
         if not self.revision:
-            tqdm.write(f"{self.name}: {self.hub} at its newest revision: none is pinned", file=sys.stderr)
+            tried = f"; its loader was checked on {self.checked or 'files of its schema only'}"
+            tqdm.write(f"{self.name}: {self.hub} at its newest revision: none is pinned{tried}", file=sys.stderr)
         try:
             return Path(
                 snapshot_download(

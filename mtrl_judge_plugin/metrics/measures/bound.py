@@ -17,7 +17,6 @@ from mtrl_judge_plugin.variants import restored
 
 Judgments = Sequence[Judgment]
 _Yielding = Callable[[Judgments, Sequence[int]], Iterator["Measure"]]
-TIE = "tie"
 
 
 #: What is best of a metric: the highest value, the lowest, or 0 from either side (a bias).

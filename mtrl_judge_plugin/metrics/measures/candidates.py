@@ -13,7 +13,6 @@ from mtrl_judge_plugin.metrics import consistency, rankings
 from mtrl_judge_plugin.metrics.arrays import Array
 from mtrl_judge_plugin.metrics.judgments import Judgment, by_item
 from mtrl_judge_plugin.metrics.measures.bound import (
-    TIE,
     Judgments,
     Measure,
     agreement_of,
@@ -39,7 +38,7 @@ def pairs(judgments: Judgments, rows: Sequence[int]) -> Iterator[Measure]:
     """What only pairs have: ties, both orders, position, length."""
     rows = [row for row in rows if judgments[row].form == "pairwise"]
     labelled = labelled_rows(judgments, rows)
-    untied = [row for row in labelled if judgments[row].label != TIE]
+    untied = [row for row in labelled if pick(judgments[row].label)]
     if len(untied) < len(labelled):
         yield mean_of("accuracy_without_ties", untied, [judgments[row].agrees for row in untied])
     yield from _both_orders(judgments, rows, labelled)

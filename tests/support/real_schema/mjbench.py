@@ -1,4 +1,4 @@
-"""One parquet file a task, of an old revision; in quality and bias the first image is always the better one."""
+"""One parquet file a task, of an old revision; in quality the first image is always the better one."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from real_schema.drawing import hub_image
 
 def write(folder: Path) -> None:
     (folder / "data").mkdir()
-    for task in ("alignment", "safety", "quality", "bias"):
+    for task in ("alignment", "safety", "quality"):
         rows = [
             {
                 "caption": f"a {task} caption, number {number // 2}",

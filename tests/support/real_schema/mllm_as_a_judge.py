@@ -6,7 +6,7 @@ from pathlib import Path
 from real_schema.drawing import picture
 
 MODELS = ("llava", "cogvlm", "gpt4", "gemini")
-ORDERS = ("ABCD", "CDBA", "DCBA", "CABD", "BADC", "ACBD", "DABC", "CBAD")
+ORDERS = ("ABCD", "CDBA", "DCBA", "CABD", "BADC", "ACBD", "DABC", "CAB")
 
 
 def write(folder: Path) -> None:
@@ -45,7 +45,7 @@ def _pair(number: int) -> dict[str, object]:
 
 
 def _batch(number: int) -> dict[str, object]:
-    answers = [_answer(number, model) for model in range(4)]
+    answers = [_answer(number, model) for model in range(len(ORDERS[number]))]
     return {**_about(number), "answers": answers, "human_answer": ORDERS[number]}
 
 
