@@ -7,7 +7,7 @@
 6,930 rows (3,784 yes, 3,146 no), each with a picture of its own, but only 602 texts of 8 to 17 rows each. Samples of
 one text are one group. The paper's splits, about 5,544 / 693 / 693 rows, are made here: the data set has none. By the
 default, `parted_by="image"`, rows of one picture, whatever its name, are never parted; the sizes are the paper's, but
-every text of the test split stands in train as well, and a judge that has trained there and never looks at the
+every text of the test split stands in train too. A judge that has trained there and never looks at the
 picture gets a macro-F1 of about .73. `parted_by="text"` keeps the rows of one text together: use it to train.
 
 Its card calls it a test set: training on any part of it is your choice to make. Checked on real rows of the table.

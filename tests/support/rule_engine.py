@@ -69,7 +69,8 @@ def anti_oracle(original):
         if sample.form == "score":
             return sample.choices[::-1][sample.choices.index(label)]
         tie = "B" if sample.variant == "swapped" else "A"  # the same candidate in both orders
-        return {"A": "B", "B": "A", "tie": tie}.get(label) or next(name for name in sample.choices if name != label)
+        wrong = {"A": "B", "B": "A"}.get(label) or (tie if sample.form == "pairwise" else "")
+        return wrong or next(name for name in sample.choices if name != label)
 
     return rule
 
