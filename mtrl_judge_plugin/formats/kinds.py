@@ -239,7 +239,7 @@ class Labelled(Format):
         marked = one.label.startswith("[")  # "[RESULT]": nobody reads a value elsewhere
         confusing = not marked and self._confuses(head + behind, one.value, found[0])
         if len(spans) > 1 or elsewhere.search(head + behind) or confusing:
-            return line  # a look-alike would confuse whoever searches for the field
+            return line  # a look-alike would confuse a program that searches for the field
         inline = re.search(r"[^\W\d][^\n]*\Z", head) and not one.label.startswith("[")
         return f"{head.rstrip()}\n{line}{behind}" if inline else f"{head}{line}{behind}"
 

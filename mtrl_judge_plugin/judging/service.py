@@ -277,9 +277,11 @@ class _Exchange:
         choices = self._expected.choices
         thought = "\n\n".join(filter(None, (reply.reasoning, reply.text)))
         judge = self._service.judge
-        grammar = grammar_of(self._expected) if getattr(judge.engine, "constrains", False) else ""
-        self._bound = bool(thought) and bool(grammar or (choices and getattr(judge.engine, "scores", False)))
-        if self._bound and choices:
+        engine = judge.engine
+        grammar = grammar_of(self._expected) if getattr(engine, "constrains", False) else ""
+        scored = bool(thought and choices and getattr(engine, "scores", False))
+        self._bound = scored or bool(thought and grammar)
+        if scored:
             self._ask(self._conversation, thought, choices)
         elif self._bound:
             own = self._sampling or judge.sampling
