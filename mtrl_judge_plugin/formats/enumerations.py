@@ -33,6 +33,12 @@ _CODES = re.compile(r"(?<![\w-])(?P<item>[A-Z]\d{1,2}|[A-Z])\s*\((?P<gloss>[^()\
 _BULLETS = re.compile(
     rf"(?:^[ \t]*(?:[-*•]|\d[.)])[ \t]+[\"'`*]{{0,2}}{_WORDY}[\"'`*]{{0,2}}[ \t]*(?:\n|\Z)){{2,12}}", re.MULTILINE
 )
+#: "Respond with only one of the following:" above words on lines of their own.
+_BARE_LINES = re.compile(
+    rf"\bone of (?:the following|these|the)\b[^\n:]{{0,60}}:[ \t]*\n\s*"
+    rf"(?P<lines>[\"'`]?{_WORDY}[\"'`]?(?:\n[ \t]*[\"'`]?{_WORDY}[\"'`]?){{1,9}})[ \t]*(?=\n[ \t]*\n|\s*\Z)",
+    re.IGNORECASE,
+)
 _NAMED_LIST = re.compile(
     rf"\b(?:possible|allowed|valid|following|these|those)?\s?(?:one of|choose from|pick from|from|grades?|"
     rf"labels?|answers?|values?|"
@@ -85,6 +91,9 @@ def enumerated(told: str) -> Iterator[Listed]:
                 bool(ONLY.search(before)) or is_strict(told, match.start(), match.end()),
                 True,
             )
+    for match in _BARE_LINES.finditer(told):
+        words = tuple(map(bare, match["lines"].split("\n")))
+        yield Listed(words, match.start("lines"), match.end("lines"), "bare", True, True)
     for match in _NAMED_LIST.finditer(told):
         words = _words_of(match["list"])
         start, end = match.start("list"), match.end("list")
@@ -129,8 +138,14 @@ def _defined_run(told: str, run: list[re.Match[str]]) -> Iterator[Listed]:
     literals = tuple(dict.fromkeys(bare(match["item"].strip("()[]*")) for match in run))
     if len(literals) < 2 or len({_kind(literal) for literal in literals}) > 1:
         return
+    if all(_CRITERION.match(match[0]) for match in run):
+        return
     start, end = run[0].start(), run[-1].end()
     yield Listed(literals, start, end, "defined", is_strict(told, start, end), leads(told, start))
+
+
+#: "1. Faithfulness: Does it ...": a criterion with a number, and no point of a scale.
+_CRITERION = re.compile(r"[ \t]*\d{1,2}[.)][ \t]+\**[^\W\d][\w /-]{1,40}\**[:：?]")
 
 
 def _kind(literal: str) -> str:

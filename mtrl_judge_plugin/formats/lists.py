@@ -73,7 +73,10 @@ def lists(told: str) -> tuple[Listed, ...]:
         for item in items:
             if item.kind not in allowed:
                 continue
-            if group and not _joined(told[group[-1].end : item.start], group[-1], item):
+            gap = told[group[-1].end : item.start] if group else ""
+            # "1 is different and 10 the same": two words of different kinds are no list without an "or".
+            apart = len(allowed) > 2 and re.fullmatch(r"\s*and\s*", gap)
+            if group and (apart or not _joined(gap, group[-1], item)):
                 found += _listed(told, group, allowed)
                 group = []
             group.append(item)

@@ -286,7 +286,7 @@ def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
         end -= 1
     begins: list[int] = []
     fenced = False
-    for number in range(end - 1, opens, -1):
+    for number in range(end - 1, opens - 1, -1):
         line = lines[number]
         if line.lstrip().startswith("```"):
             fenced = not fenced
@@ -299,7 +299,9 @@ def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
             name = next(group for group in heading.groups() if group)
             if _is(_INSTRUCTING, name):
                 return [*begins, number], True
-        if opens_block(line, fresh=not lines[number - 1].strip()):
+        if number == opens or opens_block(line, fresh=not lines[number - 1].strip()):
+            if number + 1 < end and _ASKED.match(line) and _ORDERS.match(lines[number + 1]):
+                begins.append(number + 1)
             break
         if not line.strip() and lines[number + 1].strip():
             begins.append(number + 1)
@@ -309,6 +311,13 @@ def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
 
 
 _TAIL_PARAGRAPHS = 4
+#: A question on one line, which instructions may follow at once: "Search Query: ...", then "Rank the passages ...".
+_ASKED = re.compile(r"\W*(?:[\w-]+ )?(?:question|query|claim|prompt|topic)\W{0,3}[:：][ \t]*\S", re.IGNORECASE)
+_ORDERS = re.compile(
+    r"\W*(?:please |now )?(?:rank|rate|score|grade|judge|evaluate|decide|output|answer|respond|reply|return|give|"
+    r"choose|select|classify|label|say)\b",
+    re.IGNORECASE,
+)
 
 
 def _middle(lines: list[str]) -> list[str]:

@@ -138,7 +138,7 @@ class Ranking(Format):
         if (
             not right
             or not re.fullmatch(r"[A-Za-z0-9]+(?:\s*(?:>+|,|→|-)?\s*[A-Za-z0-9]+)*", last)
-            or any(len(one) > 1 for one in found)
+            or any(len(one) > 1 and not one.isdigit() for one in found)
         ):
             raise UnreadableError(f"no ranking: {text.strip()[-80:]!r}")
         return self.separator.join(self._shown(found))
@@ -174,13 +174,11 @@ class Template(Format):
         return self._read(text)
 
     def _read(self, text: str) -> str:
+        lines = lines_of(text.replace("**", ""))
         pattern = "".join(
-            r"\s*".join(map(re.escape, piece.split())) if isinstance(piece, str) and piece.strip()
-            else r"\s+" if isinstance(piece, str) else r"\s*(\S.*?)\s*"
-            for piece in self.pieces
-        )  # fmt: skip
+            _fixed(piece, apart=len(lines) > 1) if isinstance(piece, str) else r"\s*(\S.*?)\s*" for piece in self.pieces
+        )
         slots = [piece for piece in self.pieces if isinstance(piece, Value)]
-        lines = lines_of(text)
         whole, last = " ".join(lines), lines[-1] if lines else ""
         for candidate in (*layers(whole), *layers(last), *layers(re.sub(r"^[^:：=]{1,30}[:：]\s+", "", last))):
             match = re.fullmatch(pattern, candidate, re.IGNORECASE)
@@ -189,6 +187,15 @@ class Template(Format):
                 values = iter(map(str, found))
                 return "".join(piece if isinstance(piece, str) else next(values) for piece in self.pieces)
         raise UnreadableError(f"not in the form that was asked for: {text.strip()[:80]!r}")
+
+
+def _fixed(piece: str, *, apart: bool) -> str:
+    """A regular expression of a fixed text; its comma may be missing where the values stand on lines `apart`."""
+    if not piece.strip():
+        return r"\s+"
+    comma = re.match(r"\s*[,;|]", piece) if apart else None
+    words = r"\s*".join(map(re.escape, piece[comma.end() if comma else 0 :].split()))
+    return rf"[,;|]?\s*{words}" if comma else words
 
 
 @dataclass(frozen=True, kw_only=True)

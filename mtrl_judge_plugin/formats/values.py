@@ -72,6 +72,12 @@ class Value:
         return "|".join([*options, *([number] if self.numeric and not self.choices else [])]) or r"[^\n]{1,200}"
 
     @cached_property
+    def _glosses(self) -> str:
+        """The words of the prompt; a gloss stands straight behind its literal in the one way or the other."""
+        said = tokens(self.context)
+        return f" {said}  {re.sub(' (?:for|means|is|if|stands for|indicates) ', ' ', said)} "
+
+    @cached_property
     def _spelled(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for literal in self.literals:
@@ -145,11 +151,17 @@ class Value:
             behind = tokens(rest)
             if self.numeric and re.search(r"\d", rest):
                 continue
-            known = f" {tokens(head)} {behind} " in f" {tokens(self.context)} " and bool(behind)
+            known = f" {tokens(head)} {behind} " in self._glosses and bool(behind)
             others = Value(tuple(one for one in self.literals if one != value and folded(one) not in folded(value)))
-            if known and not others.mentioned(rest) and not DENIAL.search(rest) and not re.search(r"\bor\b|[<>]", rest):
+            denied = DENIAL.search(rest) and not self._explained(f"{head} {rest}")
+            if known and not others.mentioned(rest) and not denied and not re.search(r"\bor\b|[<>]", rest):
                 return value
         return None
+
+    def _explained(self, text: str) -> bool:
+        """Whether a line of the prompt ends with this text: "- Rating: 5, very informative, no hallucination"."""
+        ending = f" {tokens(text)}"
+        return any(f" {tokens(line)}".endswith(ending) for line in self.context.splitlines())
 
     def _named(self, text: str) -> str | None:
         """A short literal behind the noun that the prompt has before it: "Output (m)", "Chatbot A"."""

@@ -41,6 +41,7 @@ _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 
 def objects_of(told: str, context: str) -> Iterator[Found]:
     """A JSON object, a JSON array or a Python dictionary."""
+    told_of = False
     for match in _ARRAY.finditer(told):
         if not refused(told, match.start()):
             near = told[max(0, match.start() - 200) : match.end() + 80]
@@ -49,13 +50,16 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
                 r"\bof (two|three|four|five|six|\d{1,2}) (?:integers|numbers|scores)",
                 told[match.start() : match.end() + 40],
             )
+            near = told if count and EACH.search(told) else near
             scale = scale_of(re.sub(r"\[[^\[\]\n]*\]", "", near))  # "[2, 5]" is an example of a list
             value = (
                 Value(numeric=True, low=scale.low, high=scale.high) if whole and "object" not in told.lower() else None
             )
             length = _COUNTS.get(count[1]) or int(count[1]) if count else None
             python = "python" in match[0].lower()
-            yield Found(Array(value=value, length=length, python=python, strict=True), 2, 6, match.end())
+            if value or length or not told_of:  # "only this JSON array" says nothing new
+                yield Found(Array(value=value, length=length, python=python, strict=True), 2, 6, match.end())
+            told_of = True
     if (shape := schema_within(told)) is not None:
         keys, end = shape
         yield Found(Object(keys=keys, strict=True), 2, 7, end)
@@ -175,7 +179,10 @@ def _shown_values(examples: Sequence[str], key: str) -> Value | None:
 
 
 _SUM = re.compile(r"total|sum\b", re.IGNORECASE)
-_VERDICT = re.compile(r"decision|verdict|label|judge?ment|winner|choice|class|preference|grade|result", re.IGNORECASE)
+_VERDICT = re.compile(
+    r"decision|verdict|label|judge?ment|winner|choice|class|preference|grade|result|status|assessment|outcome",
+    re.IGNORECASE,
+)
 _SCORE = re.compile(
     r"(?:(?:overall|final)[_ ]?)?(?:score|rating|grade|points?|mark)|(?:综合|总|最终)?(?:得分|评分|打分|分数)",
     re.IGNORECASE,

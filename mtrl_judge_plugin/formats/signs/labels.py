@@ -60,10 +60,11 @@ _EXAMPLE_LINES = re.compile(
     r"[ \t]*(?:\n|$)){2,8})",
     re.IGNORECASE,
 )
-#: All lines that will do: "Urteil: A", "Urteil: B", "Urteil: gleich", each on its own.
+_ONE_LISTED = r"[ \t]*\w{1,16}[ \t]*(?:[,;(–—-][^\n]{1,160})?(?:\n|\Z)"
+#: All lines that will do: "Urteil: A", "Urteil: B", each on its own; "- Rating: 6, very informative".
 _LISTED_LINES = re.compile(
-    r"^(?P<label>[^\W\d_][\w ]{1,20})(?P<sign>[:=])[ \t]*\w{1,16}[ \t]*\n"
-    r"(?:(?P=label)(?P=sign)[ \t]*\w{1,16}[ \t]*(?:\n|$)){1,8}",
+    rf"^(?P<lead>[ \t]*(?:[-*•][ \t]+)?)(?P<label>[^\W\d_][\w ]{{1,20}})(?P<sign>[:=]){_ONE_LISTED}"
+    rf"(?:(?P=lead)(?P=label)(?P=sign){_ONE_LISTED}){{1,11}}",
     re.MULTILINE,
 )
 #: 'Finally, output "# Result" followed by a score from 1 to 5.'
@@ -150,7 +151,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
             label, sign, number = re.split(r"\**([:=])\**", line.strip(" \t*"), maxsplit=1)
             slots.setdefault(label.strip(), []).append((number.strip(), sign, match.end()))
     for match in _LISTED_LINES.finditer(told):
-        words = [line.partition(match["sign"])[2].strip() for line in match[0].strip().splitlines()]
+        words = re.findall(rf"{match['label']}{match['sign']}[ \t]*(\w+)", match[0])
         slots.setdefault(match["label"].strip(), []).append((" / ".join(words), match["sign"], match.end()))
     fields: list[Field] = []
     end = 0

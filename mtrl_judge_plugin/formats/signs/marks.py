@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
-from mtrl_judge_plugin.formats.asking import VERB, is_strict, leads
+from mtrl_judge_plugin.formats.asking import SENTENCE_END, VERB, is_strict, leads
 from mtrl_judge_plugin.formats.material import SHOWS
 from mtrl_judge_plugin.formats.several import Ranking, Sections
 from mtrl_judge_plugin.formats.signs.found import Found
@@ -157,11 +158,17 @@ def boxed(told: str, context: str) -> Iterator[Found]:
 
 def square(told: str, context: str) -> Iterator[Found]:
     """Single square brackets, where the prompt says so in words."""
-    if (match := _SQUARE.search(told)) and not _BRACKETS.search(told):
+    match = next((one for one in _SQUARE.finditer(told) if _is_told(told, one.start())), None)
+    if match and not _BRACKETS.search(told):
         near = told[max(0, match.start() - 200) : match.end() + 160]
         shown = re.findall(r"(?<!\[)\[([^\[\]\n]{1,30})\](?!\])", near)
         value = slot_value(shown, told, context, near)
         yield Found(Wrapped(opening="[", closing="]", value=value, strict=True), 2, 5, match.end())
+
+
+def _is_told(told: str, start: int) -> bool:
+    """Whether the sentence before a place tells what to write: not "each passage has its number in brackets"."""
+    return bool(re.search(rf"{VERB.pattern}|用", SENTENCE_END.split(told[max(0, start - 160) : start + 1])[-1], re.I))
 
 
 _RANKING = re.compile(
@@ -172,6 +179,7 @@ _RANKING = re.compile(
 _ORDER = re.compile(
     r"(?<![\w>])\[?(?P<first>[A-Z]|\d)\]?(?:\s?(?P<sign>[>,]|>=)\s?\[?(?:[A-Z]|\d)\]?(?![\w'])){2,8}"
     r"|(?<![A-Z])\b(?P<joined>(?=[A-Z]*B)(?=[A-Z]*A)[A-F]{3,6})\b"
+    r"|(?P<begun>\[\d\]\s?>\s?\[\d\])"  # "e.g., [1] > [2]", of any number of items
 )
 
 
@@ -188,12 +196,19 @@ def _lettered(context: str) -> tuple[str, ...]:
     return letters if len(letters) > 1 else ()
 
 
+def _numbered(context: str) -> tuple[str, ...]:
+    """The numbers in brackets that begin lines of a prompt ("[1] Owls ..."), from 1 on; () where there are none."""
+    begun = set(re.findall(r"^[ \t]*\[(\d{1,3})\][ \t:]", context, re.MULTILINE))
+    numbers = tuple(itertools.takewhile(begun.__contains__, map(str, itertools.count(1))))
+    return numbers if len(numbers) > 1 else ()
+
+
 def rankings(told: str, context: str) -> Iterator[Found]:
     """Letters or numbers in an order."""
     if not _RANKING.search(told):
         return
     for match in _ORDER.finditer(told):
-        sign = match["sign"] or ""
+        sign = ">" if match["begun"] else match["sign"] or ""
         shown = re.findall(r"[A-Z]|\d", match[0])
         if not (sign == ">" or (leads(told, match.start()) and is_strict(told, match.start(), match.end()))):
             continue
@@ -201,7 +216,7 @@ def rankings(told: str, context: str) -> Iterator[Found]:
         separator = f" {sign} " if spaced else ", " if sign == "," and ", " in match[0] else sign
         defined = all(re.search(rf"^\W*{letter}\W*[:：.)]", context, re.MULTILINE) for letter in shown)
         generic = set(shown) <= set("XYZ") and not defined
-        letters = _lettered(context) if generic else tuple(sorted(shown))
+        letters = _numbered(context) if match["begun"] else _lettered(context) if generic else tuple(sorted(shown))
         yield Found(
             Ranking(letters=letters, separator=separator, bracketed="[" in match[0], strict=True), 2, 5, match.end()
         )
