@@ -74,8 +74,9 @@ def _first(tails: Sequence[Found | None], *, marked: bool) -> Found | None:
                 return tail  # the words are its keys, of which the last paragraph speaks
     if found and isinstance(shortest := found[0].format, Labelled):
         return max(found, key=lambda tail: _tells_more(tail.format, shortest))
-    if found and isinstance(found[0].format, Object) and not found[0].format.keys:
-        return next((tail for tail in found if isinstance(tail.format, Object) and tail.format.keys), found[0])
+    if found and isinstance(first := found[0].format, Object):
+        alike = [tail for tail in found if _extends(tail.format, first)]
+        return max(alike, key=lambda tail: _known(tail.format))
     return found[0] if found else None
 
 
@@ -87,6 +88,16 @@ def _tells_more(longer: Format, shorter: Labelled) -> int:
     if not names >= {field.label for field in shorter.fields}:
         return 0
     return 2 * len(names) + sum(field.value.low is not None for field in longer.fields)
+
+
+def _extends(longer: Format, first: Object) -> bool:
+    """Whether a format is an object with the keys of the first, or has some where the first has none."""
+    return isinstance(longer, Object) and (not first.keys or longer.keys.keys() == first.keys.keys())
+
+
+def _known(found: Format) -> int:
+    """How much is known of an object's values, its keys counted too."""
+    return sum(1 + (value is not None) for value in found.keys.values()) if isinstance(found, Object) else 0
 
 
 def _best(found: list[Found]) -> Found | None:

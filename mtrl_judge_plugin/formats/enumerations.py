@@ -43,7 +43,7 @@ _NAMED_LIST = re.compile(
     rf"\b(?:possible|allowed|valid|following|these|those)?\s?(?:one of|choose from|pick from|from|grades?|"
     rf"labels?|answers?|values?|"
     rf"classes|categories|verdicts?|"
-    rf"options?|words?|levels?|choices|ratings?|outcomes?|rótulos|etiquetas|Werte|mots|palabras|Wörter|Worten|opciones|parole)\b(?:[^\n:.]{{0,30}}:|"
+    rf"options?|words?|levels?|choices|ratings?|outcomes?|rótulos|etiquetas|categorías|categorias|catégories|Kategorien|clases|Klassen|Werte|mots|palabras|Wörter|Worten|opciones|parole)\b(?:[^\n:.]{{0,30}}:|"
     rf"\s+(?:are|is))?\s+"
     rf"(?P<list>{_WORDY}(?:\s?[,/|]\s?{_WORDY}){{1,8}}(?:,?\s(?:or|and|oder|ou|"
     rf"e)\s{_WORDY})?)(?=\s*(?:[-–—,;:)!\n]|\.(?!\w)|$))",

@@ -107,6 +107,10 @@ def _items(told: str) -> Iterator[_Item]:
     nouns = Counter(name[:-2] for name in names)
     for match in matches:
         kind, text = str(match.lastgroup), match[0]
+        if kind == "number" and _NUMBERED.match(told, told.rfind("\n", 0, match.start()) + 1, match.end() + 2):
+            continue  # the "3." of a numbered line
+        if kind == "quoted" and text[-2:-1] in (":", "："):
+            continue  # a label
         if kind == "letter" and "N/A" in (
             told[match.start() : match.end() + 2],
             told[max(0, match.start() - 2) : match.end()],
@@ -116,6 +120,9 @@ def _items(told: str) -> Iterator[_Item]:
             yield _Item("number" if text[-1].isdigit() else "letter", text[-1], match.end() - 1, match.end())
         else:
             yield _Item(kind, bare(text), match.start(), match.end())
+
+
+_NUMBERED = re.compile(r"[ \t]*\d{1,2}[.)]\s\Z")
 
 
 def _joined(gap: str, before: _Item, item: _Item) -> bool:

@@ -76,7 +76,7 @@ _CUE = re.compile(
 #: A place to fill in.
 _SLOT = re.compile(
     r"^(?:\.{3}|…)|^\W{0,4}(?:\((?:[^()\n]{1,60})\)\s*[\"'”]?$|<[^>\n]{1,60}>\s*[\"'”]?$|\$?LETTER\b|"
-    r"\[\[?[^\]\n]{1,60}\]\]?\s*[\"'”]?$|\{[^{}\n]{0,40}\}\s*$|[NXn]\b\s*[\"'”]?$|_{2,}|\d+\s?[-–]\s?\d+\b|"
+    r"\[\[?[^\]\n]{1,60}\]\]?\s*[\"'”]?$|\{[^{}\n\"']{0,40}\}\s*$|[NXn]\b\s*[\"'”]?$|_{2,}|\d+\s?[-–]\s?\d+\b|"
     r"[A-Z]{2,}\s?[/|]\s?[A-Z]{2,}|"
     r"[\"'“][^\"'”\n]{1,30}[\"'”]\s*(?:or|/|\|))"
     r"|^(?:an?\s|one\s)?(?:\w+\s)?(?:number|integer|score|float|sentence|explanation|word|letter)\b"
@@ -218,6 +218,8 @@ def opens_block(line: str, *, fresh: bool) -> bool:
     if not (match := _LABEL_LINE.match(line)):
         return False
     label, rest = match["label"].strip(), match["rest"]
+    if label.count('"') % 2 or label.count("“") != label.count("”"):
+        return False  # 'Write "Answer:" ...'
     if (quoting := _QUOTING.match(rest)) and VERB.search(quoting["behind"]):
         return False
     if _JUDGED.search(label):

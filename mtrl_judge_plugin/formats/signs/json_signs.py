@@ -171,7 +171,8 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
 
 def _shown_values(examples: Sequence[str], key: str) -> Value | None:
     """The words that a verdict's key has in examples: {"decision": "accept"}, {"decision": "reject"}."""
-    if len(examples) < 2 or not _VERDICT.search(key):
+    alone = all(set(_KEY.findall(one)) == {key} for one in examples)
+    if len(examples) < 2 or not (alone or _VERDICT.search(key)):
         return None
     found = [re.search(rf"[\"']{re.escape(key)}[\"']\s*:\s*[\"'](\w[\w -]{{0,20}})[\"']", one) for one in examples]
     words = dict.fromkeys(one[1] for one in found if one)
@@ -188,7 +189,8 @@ _SCORE = re.compile(
     re.IGNORECASE,
 )
 _SCORED = re.compile(
-    r"['\"“`]{1,2}([\w\u4e00-\u9fff -]{1,40})['\"”`]{1,2}\s*[:：]\s*<?(?:\d|score|number|int|float|rating|打分|分数)"
+    r"['\"“`]{1,2}([\w\u4e00-\u9fff -]{1,40})['\"”`]{1,2}\s*[:：]\s*[<\[]?"
+    r"(?:\d|score|number|int|float|rating|打分|分数)"
 )
 
 

@@ -48,7 +48,7 @@ _REPEATED = re.compile(
     rf"或)\s?(?P=label)\s?[\w-]{{1,20}}){{1,8}})"
 )
 _ENDS_WITH = re.compile(
-    rf"\b(?:begin|start|end|finish|close|conclude|last line|"
+    rf"\b(?:begin|start|end|finish|close|conclude|output|write|print|respond with|reply with|last line|"
     rf"final line)\w*\b[^.\n]{{0,60}}?[\"'“`](?P<label>{_LABEL_NAME})"
     rf"(?P<sign>[:：])\s?[\"'”`][^.\n]{{0,30}}\b(?:followed|and|then|plus)\b",
     re.IGNORECASE,

@@ -146,7 +146,7 @@ def boxed(told: str, context: str) -> Iterator[Found]:
     """LaTeX boxes."""
     found = [
         match
-        for match in re.finditer(r"\\+boxed\{([^{}\n]{0,40})\}|\\+boxed\b", told)
+        for match in re.finditer(r"\\+boxed\{([^{}\n]{0,80})\}|\\+boxed\b", told)
         if not re.search(r"\bignore\b|\bis given\b|\busually\b", told[max(0, match.start() - 60) : match.end() + 40])
     ]
     if found:

@@ -97,7 +97,7 @@ _NOUN = (
     r"(?:number|integer|score|digit|index|probability|likelihood|float|rating|percentage|points?|decimal|mark|"
     r"grade|figure|value|"
     r"numeral|整数|数字|分数|得分|评分|Zahl|Ziffer|Note|Punktzahl|Punkte|número|nota|puntuación|"
-    r"puntaje|nombre|note|点数|数値|数)"
+    r"puntaje|nombre entier|(?<=seul )nombre|note|点数|数値|数)"
 )
 _NUMBER = re.compile(
     rf"\b(?:only|just|single|simply|directly|nothing but|nur|ausschließlich|exclusivamente|solo|sólo|solamente|"
