@@ -7,6 +7,7 @@ prompt: where half of it is known, the known half is required. Where nothing is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -36,6 +37,9 @@ def format_of(prompt: str, *, system: str = "", known: Sequence[str] = ()) -> Fo
     if cell := open_table(prompt, parts.head):
         return cell
     context = f"{system}\n{prompt}"
+    parts = replace(
+        parts, head=_joined(parts.head), sections=_joined(parts.sections), tails=tuple(map(_joined, parts.tails))
+    )
     if not parts.marked and not system and prose.begins_as_prose(parts.head):
         return ANYTHING
     head = _best(found_in(f"{system}\n\n{parts.head}", context))
@@ -52,6 +56,17 @@ def format_of(prompt: str, *, system: str = "", known: Sequence[str] = ()) -> Fo
         found = head or tail
         return found.format if found else open_cue(prompt, f"{system}\n\n{parts.head}") or ANYTHING
     return _both(head, tail, marked=parts.marked)
+
+
+def _joined(told: str) -> str:
+    """Instructions whose sentences are not broken over lines: "reply with just" above "the number"."""
+    return _BROKEN.sub(" ", told)
+
+
+_BROKEN = re.compile(
+    r"(?<=[a-z,]{3})[ \t]*\n[ \t]*"
+    r"(?=(?:the|an?|one|only|with|of|to|in|or|and|not?|by|between|as|that|is)\b [a-z])"
+)
 
 
 def _first(tails: Sequence[Found | None], *, marked: bool) -> Found | None:

@@ -109,6 +109,8 @@ def _items(told: str) -> Iterator[_Item]:
         kind, text = str(match.lastgroup), match[0]
         if kind == "number" and _NUMBERED.match(told, told.rfind("\n", 0, match.start()) + 1, match.end() + 2):
             continue  # the "3." of a numbered line
+        if kind == "caps" and _EMPHASIS.match(text):
+            continue
         if kind == "quoted" and text[-2:-1] in (":", "："):
             continue  # a label
         if kind == "letter" and "N/A" in (
@@ -122,6 +124,12 @@ def _items(told: str) -> Iterator[_Item]:
             yield _Item(kind, bare(text), match.start(), match.end())
 
 
+#: Words in capitals that stress an instruction: "DO NOT", "ONLY".
+_EMPHASIS = re.compile(
+    r"(?:DO|DOES|DON|NEVER|ALWAYS|MUST|SHOULD|ONLY|EXACTLY|STRICTLY|JUST|RETURN|OUTPUT|PROVIDE|RESPOND|REPLY|WRITE|PRINT|"
+    r"PLEASE|IMPORTANT|CRITICAL|WARNING|REMEMBER|ANY|AND|OR|THE|THIS|THAT|YOUR|YOU|OF|IN|IF|JSON|XML|NOTHING|WITHOUT|"
+    r"BEFORE|AFTER|EVERY|EACH|ALSO)(?![A-Z])|NOT\Z",
+)
 _NUMBERED = re.compile(r"[ \t]*\d{1,2}[.)]\s\Z")
 
 

@@ -51,7 +51,9 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _DECIMAL = re.compile(r"decimal|float|fraction|half points|\.5|小数|Dezimal|小数", re.IGNORECASE)
-_PERCENT = re.compile(r"percent|per cent|%|百分|Prozent|por ciento|pourcent|パーセント", re.IGNORECASE)
+_PERCENT = re.compile(
+    r"percent|per cent|(?<!within \d)(?<!within \d\d)%|百分|Prozent|por ciento|pourcent|パーセント", re.IGNORECASE
+)
 
 
 def scale_of(told: str, near: str = "") -> Value:
@@ -67,9 +69,9 @@ def scale_of(told: str, near: str = "") -> Value:
     """
     percent = bool(_PERCENT.search(near or told))
     whole = bool(_WHOLE.search(near or told)) and not _DECIMAL.search(near)
-    ranges = _ranges(near, every=True) if near else frozenset()
-    ranges = ranges or _ranges(told)
-    low, high = _widest(ranges)
+    low, high = _widest(_ranges(near, every=True)) if near else (None, None)
+    if low is None:
+        low, high = _widest(_ranges(told))
     if low is None and percent:
         low, high = 0.0, 100.0
     return Value(numeric=True, low=low, high=high, whole=whole, percent=percent)

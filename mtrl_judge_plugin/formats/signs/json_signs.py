@@ -80,7 +80,7 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
     fenced = "```" in told or "code block" in told
     quoted = frozenset(_QUOTED_VALUE.findall(told))
     found = Object(keys=keys, nested=nested, python=python, fenced=fenced, quoted=quoted, strict=True)
-    yield Found(found, 2, 6, shown.end())
+    yield Found(found, 2, 6, max([shown.end(), *(at + 1 for at, _ in _examples(told) if _led_up_to(told, at))]))
 
 
 #: JSON that the judge is given: "documents are listed below in json format", "reads a JSON file".

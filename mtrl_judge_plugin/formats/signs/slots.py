@@ -92,6 +92,9 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
         and not set(map(folded, one.literals)) <= {"score", "reason"}
     ]
     scale = named_scale(told, near)
+    points = [one.literals for one in lists.lists(told) if one.kind == "defined" and one.literals[0].isdigit()]
+    if scale.low is None and not words and len(points) == 1 and len(points[0]) == 2:
+        return literals_of(points[0], context)
     if re.search(r"^(?:xx|nn)$|int|number|score|rating|mark|grade|points|digit|float|\bn\b|分", slot) or (
         scale.low is not None and not listed_near
     ):
