@@ -54,6 +54,8 @@ def format_of(prompt: str, *, system: str = "", known: Sequence[str] = ()) -> Fo
     tail = _first(list(behind), marked=parts.marked)
     if head is None or tail is None:
         found = head or tail
+        if found is None and (last := material.last_lines(masked)):
+            found = _best([one for one in found_in(begun + _joined(last), context) if one.end > len(begun)])
         return found.format if found else open_cue(prompt, f"{system}\n\n{parts.head}") or ANYTHING
     return _both(head, tail, marked=parts.marked)
 

@@ -10,6 +10,7 @@ from mtrl_judge_plugin.formats.values import folded
 
 _WORDY = r"[^\W\d_][\w-]{0,18}(?: [^\W\d_][\w-]{1,14}){0,2}"
 _NO_WORD = re.compile(
+    r"(?:do not|don['’]t|never|please|explain|justify)(?: .*)?|"
     r"(?:a|an|the|this|that|your|one|with|without|by|in|of|from|for|as|and|it|to) .*|(?:the|this|that|it|any|"
     r"no|explanation\w*|text|words?|other|else|more|"
     r"less|reasons?|evidence|questions?|numbers?|both)(?: .*)?",
@@ -33,10 +34,11 @@ _CODES = re.compile(r"(?<![\w-])(?P<item>[A-Z]\d{1,2}|[A-Z])\s*\((?P<gloss>[^()\
 _BULLETS = re.compile(
     rf"(?:^[ \t]*(?:[-*•]|\d[.)])[ \t]+[\"'`*]{{0,2}}{_WORDY}[\"'`*]{{0,2}}[ \t]*(?:\n|\Z)){{2,12}}", re.MULTILINE
 )
+_ONE_LINE = rf"[\"'`]?{_WORDY}[\"'`]?(?::[ \t]*<[^<>\n]{{1,60}}>)?"
 #: "Respond with only one of the following:" above words on lines of their own.
 _BARE_LINES = re.compile(
-    rf"\bone of (?:the following|these|the)\b[^\n:]{{0,60}}:[ \t]*\n\s*"
-    rf"(?P<lines>[\"'`]?{_WORDY}[\"'`]?(?:\n[ \t]*[\"'`]?{_WORDY}[\"'`]?){{1,9}})[ \t]*(?=\n[ \t]*\n|\s*\Z)",
+    rf"\bone of (?:the following|these|the)\b[^\n:]{{0,60}}:?[ \t]*\n\s*"
+    rf"(?P<lines>{_ONE_LINE}(?:\n[ \t]*{_ONE_LINE}){{1,9}})[ \t]*(?=\n[ \t]*\n|\s*\Z)",
     re.IGNORECASE,
 )
 _NAMED_LIST = re.compile(
@@ -138,12 +140,19 @@ def _defined_run(told: str, run: list[re.Match[str]]) -> Iterator[Listed]:
     literals = tuple(dict.fromkeys(bare(match["item"].strip("()[]*")) for match in run))
     if len(literals) < 2 or len({_kind(literal) for literal in literals}) > 1:
         return
-    if all(_CRITERION.match(match[0]) for match in run):
+    dotted = all(re.match(r"[ \t]*\d{1,2}[.)][ \t]", match[0]) for match in run)
+    if (dotted and not _COUNTED.search(told)) or all(_CRITERION.match(match[0]) for match in run):
         return
     start, end = run[0].start(), run[-1].end()
     yield Listed(literals, start, end, "defined", is_strict(told, start, end), leads(told, start))
 
 
+#: Where numbers of lines are what is asked for.
+_COUNTED = re.compile(
+    r"\b(?:number|digit|integer|scor\w+|scale|rat(?:e|ing)s?|grade|level|index)\b|"
+    r"[1-9] ?(?:or|/|,) ?[1-9]|分|编号|序号|Zahl|Ziffer|número|番号|点",
+    re.IGNORECASE,
+)
 #: "1. Faithfulness: Does it ...": a criterion with a number, and no point of a scale.
 _CRITERION = re.compile(r"[ \t]*\d{1,2}[.)][ \t]+\**[^\W\d][\w /-]{1,40}\**[:：?]")
 
@@ -177,7 +186,7 @@ def plain(told: str) -> Iterator[Listed]:
         literals = tuple(
             word
             for part in re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+(?:or|oder|o|ou)\s+", listed)
-            if (word := re.sub(r"\s+(?:pls|plz|please)$", "", _CONDITION.sub("", part.strip())))
+            if (word := re.sub(r"\s+(?:pls|plz|please|only|alone)$", "", _CONDITION.sub("", part.strip())))
         )
         start, end = match.start("list"), match.end("list")
         strict = is_strict(told, start, end)

@@ -34,7 +34,7 @@ _ITEM = re.compile(
     rf"|(?P<known>(?<![\w'])(?:{_KNOWN})(?![\w']))"
     r"|(?P<code>(?-i:(?<![A-Za-z0-9_-])[A-Z]\d{1,2}(?![A-Za-z0-9_])))"
     r"|(?P<letter>(?-i:(?<![A-Za-z0-9_'’.&-])[A-Z](?![A-Za-z0-9_'’&]|\.[A-Za-z])))"
-    r"|(?P<number>(?<![A-Za-z0-9_.,-])-?\d{1,3}(?:\.\d{1,2})?(?![A-Za-z0-9_]|\.\d))",
+    r"|(?P<number>(?<![A-Za-z0-9_.,+-])[-+]?\d{1,3}(?:\.\d{1,2})?(?![A-Za-z0-9_]|\.\d))",
     re.IGNORECASE,
 )
 _OR = (
@@ -142,7 +142,7 @@ def _joined(gap: str, before: _Item, item: _Item) -> bool:
     quoted, short = item.kind == "quoted", len(item.literal) <= 2
     if quoted and len(gap) <= _CJK_GAP and re.fullmatch(r"[^\x00-\x7f\"“”「」『』。]+", gap):  # 「○」、違えば「×」
         return True
-    return (quoted and before.kind != "known" and bool(_SENTENCE_GAP.fullmatch(gap))) or (
+    return (quoted and before.kind not in ("known", "bold") and bool(_SENTENCE_GAP.fullmatch(gap))) or (
         (quoted or short) and bool(_ZH_GAP.fullmatch(gap))
     )
 

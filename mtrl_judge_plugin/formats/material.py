@@ -316,10 +316,34 @@ _TAIL_PARAGRAPHS = 4
 #: A question on one line, which instructions may follow at once: "Search Query: ...", then "Rank the passages ...".
 _ASKED = re.compile(r"\W*(?:[\w-]+ )?(?:question|query|claim|prompt|topic)\W{0,3}[:：][ \t]*\S", re.IGNORECASE)
 _ORDERS = re.compile(
-    r"\W*(?:please |now )?(?:rank|rate|score|grade|judge|evaluate|decide|output|answer|respond|reply|return|give|"
-    r"choose|select|classify|label|say)\b",
+    r"\W*(?:please |now )?(?:provide|rank|rate|score|grade|judge|evaluate|decide|output|answer|respond|reply|return|"
+    r"give|choose|select|classify|label|say)\b",
     re.IGNORECASE,
 )
+
+
+def last_lines(prompt: str) -> str:
+    """Instructions right behind the material, with no blank line: "Response: 1", then "Answer only 0 or 1".
+
+    A candidate's answer may end like this too, so it is only for prompts that show no format elsewhere.
+    """
+    lines = prompt[-_REACH:].splitlines()
+    end = len(lines)
+    while end and (not lines[end - 1].strip() or _CUE.match(lines[end - 1])):
+        end -= 1
+    begin = end
+    while begin and (_ORDERS.match(lines[begin - 1]) or _FORMAT_LINE.match(lines[begin - 1])):
+        begin -= 1
+    label = _LABEL_LINE.match(lines[begin - 1]) if begin else None
+    if label is None or not label["rest"].strip():
+        return ""  # the material itself
+    own = any(ONLY.search(line) or _FORMAT_LINE.match(line) for line in lines[begin:end])
+    asked = any(_OF_THE_QUESTION.search(line) for line in lines[begin:end])
+    return "\n".join(lines[begin:end]) if own and not asked else ""
+
+
+#: "Output format: Score: X"
+_FORMAT_LINE = re.compile(r"\W*(?:output|answer|response|reply)? ?format\W{0,3}[:：]", re.IGNORECASE)
 
 
 def _middle(lines: list[str]) -> list[str]:

@@ -172,6 +172,8 @@ def _typed(value: Any, allowed: Value | None) -> Any:
         return [_typed(one, allowed) for one in value]
     if allowed is None or not isinstance(value, str) or (allowed.numeric and value in allowed.literals):
         return value
+    if allowed.literals and all(re.fullmatch(r"-?\d+(?:\.\d+)?", literal) for literal in allowed.literals):
+        return json.loads(value)
     if allowed.literals == ("true", "false"):
         return value == "true"
     return json.loads(re.sub(r"^(-?)0+(?=\d)", r"\1", value)) if allowed.numeric else value

@@ -41,7 +41,7 @@ _SCALE = re.compile(
     re.IGNORECASE,
 )
 #: One scale for all of several scores.
-EACH = re.compile(r"\beach\b|\ball of them\b|每项|各项|每一?个|jeweils|cada", re.IGNORECASE)
+EACH = re.compile(r"\beach\b|\ball of them\b|每项|各项|分别|每一?个|jeweils|cada", re.IGNORECASE)
 _OUT_OF = re.compile(r"\bout of \d{1,4}\s*(?:[?.,;:)]|$)", re.IGNORECASE)
 _ROUNDING = re.compile(r"\b(?:nearest|round(?:ed|ing)?)\b", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<!e\.g)(?<!i\.e)[.!?。！？]\s|(?<=[。！？])|\n", re.IGNORECASE)

@@ -278,7 +278,8 @@ def _value_in(segment: str, key: str) -> Value | None:
     for one in sorted(lists.lists(value), key=lambda one: one.kind != "quoted"):
         between = value[one.start : one.end]
         reach = _FAR if re.search(r"\b(?:one of|either)\b\W*$", value[: one.start]) else _NEAR
-        if one.start > reach or one.kind in ("number", "defined", "bare") or key in one.literals:
+        numbers = one.kind == "mixed" and all(re.fullmatch(r"[-+]?[\d.]+", word) for word in one.literals)
+        if one.start > reach or one.kind in ("number", "defined", "bare") or key in one.literals or numbers:
             continue
         if re.search(r"\b(?:or|oder|o|ou|and)\b|[/|]|或|か|、", between) or re.search(
             r"\bone of\b", value[: one.start]
@@ -292,7 +293,7 @@ def _value_in(segment: str, key: str) -> Value | None:
         if set(map(folded, parts)) <= {"true", "false"}:
             return BOOLEAN
         if not any(_TYPE.fullmatch(word) for word in parts):
-            return Value(parts) if not all(word.isdigit() for word in parts) else None
+            return Value(parts)
     if re.match(r"[<\[(]?\s*(?:be )?(?:an? )?bool(?:ean)?\b|[<\[(]?\s*(?:true|false)\b", value, re.IGNORECASE):
         return BOOLEAN
     if re.match(r"[<\[({]?\s*\[|list|array", value.strip(), re.IGNORECASE):

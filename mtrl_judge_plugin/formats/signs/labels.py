@@ -75,7 +75,8 @@ _FOLLOWED = re.compile(
 )
 FREE_LABELS = re.compile(
     r"explanation|feedback|reason\w*|rationale|analysis|comments?|justification|thoughts?|evidence|notes?|why|"
-    r"critique|summary|evaluation evidence|理由|解释|分析|Begründung|razón|question|q|response|example|e\.g",
+    r"critique|summary|evaluation evidence|Grund|motivo|raison|理由|解释|分析|Begründung|razón|"
+    r"question|q|response|example|e\.g",
     re.IGNORECASE,
 )
 #: "in the format of: ##final score: score"
@@ -93,7 +94,9 @@ _BETTER = re.compile(r"(?P<head>\boverall judgment: )?\b(?P<noun>answer|response
 
 #: A slot for words.
 FREE_SLOT = re.compile(
-    r"rationale|explan|reason|sentence|\btext\b|\bwhy\b|comment|feedback|as a text|analysis", re.IGNORECASE
+    r"rationale|explan|reason|sentence|\bS[aä]tze?n?\b|frase|oraci|句|文で|\btext\b|\bwhy\b|"
+    r"comment|feedback|as a text|analysis",
+    re.IGNORECASE,
 )
 #: "[List areas for improvement]": three words and more, of which none is a choice or a number.
 _PROSE_SLOT = re.compile(
@@ -153,6 +156,8 @@ def labels(told: str, context: str) -> Iterator[Found]:
     for match in _LISTED_LINES.finditer(told):
         words = re.findall(rf"{match['label']}{match['sign']}[ \t]*(\w+)", match[0])
         slots.setdefault(match["label"].strip(), []).append((" / ".join(words), match["sign"], match.end()))
+    if alternatives := _alternatives(told, context):
+        yield alternatives
     fields: list[Field] = []
     end = 0
     free = {
@@ -220,6 +225,25 @@ def labels(told: str, context: str) -> Iterator[Found]:
         noun, head = match["noun"].capitalize(), (match["head"] or "").strip()
         value = Value((f"{noun} 1 is better.", f"{noun} 2 is better."))
         yield Found(Better(head=head, noun=noun, value=value, strict=True), 2, 6, match.end())
+
+
+#: "VERDICT: PASS" on a line of its own.
+_ALTERNATIVE = re.compile(
+    r"^[ \t]*(?:[-*•][ \t]+)?[\"'`]?(?P<label>[A-Z][\w ]{1,24})[:：][ \t]*(?P<word>[A-Z][A-Z_]{1,24})[\"'`]?[ \t]*$",
+    re.MULTILINE,
+)
+
+
+def _alternatives(told: str, context: str) -> Found | None:
+    """A label that has another word in each of several forms: "VERDICT: PASS" in one, "VERDICT: FAIL" in the other."""
+    words: dict[str, list[str]] = {}
+    for match in _ALTERNATIVE.finditer(told):
+        words.setdefault(match["label"], []).append(match["word"])
+    for label, shown in words.items():
+        if len(set(shown)) > 1 and re.search(r"\bone of\b|\beither\b|\bexactly\b", told, re.IGNORECASE):
+            field = Field(label, Value(spelled(shown), context=context))
+            return Found(Labelled(fields=(field,), strict=True), 2, 6, told.rindex(shown[-1]))
+    return None
 
 
 def _own_scale(told: str, label: str, value: Value, context: str) -> Value:

@@ -171,7 +171,7 @@ def numbers(told: str, context: str) -> Iterator[Found]:
         )
         free = (not strict and _free(told)) or match[0].endswith("line")
         yield Found(
-            Bare(value=value, free=free, strict=strict), 1, 3 * strict + 2 + (scale.low is not None), match.end()
+            Bare(value=value, free=free, strict=strict), 1, 3 * strict + 3 * (scale.low is not None), match.end()
         )
 
 
@@ -202,6 +202,12 @@ _ANOTHER = re.compile(
 
 
 _ANSWER_WITH = re.compile(r"(?:answer|reply|respond|say|write|output|choose|pick)(?: with)?:?\s*\Z", re.IGNORECASE)
+#: "PASS or FAIL and a short justification"
+_AND_MORE = re.compile(
+    r"[\"'”`]?,?\s*(?:and|y|und|et|e|plus|followed by|then|with)\s+(?:also\s+)?(?:an?|una?|eine?|une?|uma?|your|one)\s+"
+    r"(?:\w+\s){0,2}(?:justif|expl|reason|begründ|razon|raison|erkl|comment|rationale)",
+    re.IGNORECASE,
+)
 _NEAR_END = 80
 _PART = re.compile(
     r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|justification|why", re.IGNORECASE
@@ -265,7 +271,8 @@ def words(told: str, context: str) -> Iterator[Found]:
         minus = ("-1",) if one.kind == "letter" and re.search(r"\bor\s[\"']?-1\b", told) else ()
         begins = bool(_BEGINS.search(told[max(0, one.start - 60) : one.start]))
         explained = any(re.search(rf"(?<!\w){re.escape(word)}[\"'”`]?\s*:\s*[<\[{{]", told) for word in literals)
-        free = begins or explained or (not one.strict and _free(told))
+        followed = bool(_AND_MORE.match(told[one.end :]))
+        free = begins or explained or followed or (not one.strict and _free(told))
         opened = tuple(re.sub(r"\s*[:：]?\s*(?:<[^<>]*>|\[[^\[\]]*\]|\.\.\.)$", "", word) for word in literals)
         if opened != literals and all(opened):  # "PASS" or "FAIL: <one sentence reason>"
             literals, free = opened, True

@@ -42,7 +42,11 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
         if len(quoted) == 1 and re.search(r"\bor\b|[/|]|或|oder", text):
             return literals_of(quoted[0].literals, context)
         numbers = [one for one in lists.lists(text) if one.kind == "number" and one.start > 0]
-        if len(numbers) == 1 and not re.match(r"\s*,?\s*(?:or\b|[/|])", text[numbers[0].end :]):
+        if (
+            named_scale("", text).low is None
+            and len(numbers) == 1
+            and not re.match(r"\s*,?\s*(?:or\b|[/|])", text[numbers[0].end :])
+        ):
             return literals_of(numbers[0].literals, context)  # "a value, 0, 0.5, or 1"
         if "/" in text or "|" in text or re.search(r"\bor\b|或|oder", text):
             text = re.sub(r"^(?:either|one of)\s+", "", text, flags=re.IGNORECASE)

@@ -49,7 +49,7 @@ _ONE_LINE = re.compile(
 )
 #: "as SCORE|REASON"
 _NAMED_PARTS = re.compile(
-    r"\b(?P<value>SCORE|RATING|GRADE|LABEL|VERDICT)(?P<sep>\s?[|:;,/]\s?)(?:REASON\w*|EXPLANATION|WHY|COMMENT|RATIONALE)\b"
+    r"\b(?P<value>SCORE|RATING|GRADE|LABEL|VERDICT)(?P<sep>\s?[|:;,/]\s?)(?:REASON\w*|EXPLANATION|WHY|COMMENT|RATIONALE|CRITIQUE|FEEDBACK|JUSTIFICATION|NOTES?)\b"
 )
 _PAIR = re.compile(
     r"\b(?:e\.g\.|such as|for example:?|for instance:?|like|example:)\s*[\"“'`(]?(?P<open>\[?)(?P<a>\d{1,3}(?:\.\d+)?)"
