@@ -316,7 +316,8 @@ _TAIL_PARAGRAPHS = 4
 #: A question on one line, which instructions may follow at once: "Search Query: ...", then "Rank the passages ...".
 _ASKED = re.compile(r"\W*(?:[\w-]+ )?(?:question|query|claim|prompt|topic)\W{0,3}[:：][ \t]*\S", re.IGNORECASE)
 _ORDERS = re.compile(
-    r"\W*(?:please |now )?(?:provide|rank|rate|score|grade|judge|evaluate|decide|output|answer|respond|reply|return|"
+    r"\W*(?:(?:is|are|was|does|do|did|can|which|who|how)\b[^?\n]{3,120}\?\s+)?(?:please |now )?"
+    r"(?:provide|rank|rate|score|grade|judge|evaluate|decide|output|answer|respond|reply|return|"
     r"give|choose|select|classify|label|say)\b",
     re.IGNORECASE,
 )
@@ -337,11 +338,12 @@ def last_lines(prompt: str) -> str:
     label = _LABEL_LINE.match(lines[begin - 1]) if begin else None
     if label is None or not label["rest"].strip():
         return ""  # the material itself
-    own = any(ONLY.search(line) or _FORMAT_LINE.match(line) for line in lines[begin:end])
+    own = any(ONLY.search(line) or _FORMAT_LINE.match(line) or _OR_QUOTED.search(line) for line in lines[begin:end])
     asked = any(_OF_THE_QUESTION.search(line) for line in lines[begin:end])
     return "\n".join(lines[begin:end]) if own and not asked else ""
 
 
+_OR_QUOTED = re.compile(r"[\"'”’`]\s*(?:or|/|或)\s*[\"'“‘`]")
 #: "Output format: Score: X"
 _FORMAT_LINE = re.compile(r"\W*(?:output|answer|response|reply)? ?format\W{0,3}[:：]", re.IGNORECASE)
 

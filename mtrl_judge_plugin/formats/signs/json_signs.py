@@ -257,6 +257,11 @@ def _key_value(told: str, key: str, keys: Sequence[str]) -> Value | None:
             said = re.search(rf"\b{place[1]} (?:is|=|must be|should be|can be|in|being)\b([^.\n]{{1,80}})", told)
             if said and (value := _value_in(said[1], key)) is not None:
                 return value
+    spoken = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", key)  # "toxicityScore": "a toxicity score from 1 to 5"
+    if spoken != key and (said := re.search(rf"\b{re.escape(spoken)}\b([^.\n]{{1,40}})", told, re.IGNORECASE)):
+        scale = named_scale("", said[1])
+        if scale.low is not None and scale.high is not None:
+            return Value(numeric=True, low=scale.low, high=scale.high, whole=scale.whole)
     if _SCORE.fullmatch(key):
         scale = named_scale(told)
         if scale.low is not None and scale.high is not None:
@@ -294,7 +299,9 @@ def _value_in(segment: str, key: str) -> Value | None:
             return BOOLEAN
         if not any(_TYPE.fullmatch(word) for word in parts):
             return Value(parts)
-    if re.match(r"[<\[(]?\s*(?:be )?(?:an? )?bool(?:ean)?\b|[<\[(]?\s*(?:true|false)\b", value, re.IGNORECASE):
+    if re.match(
+        r"[<\[(]?\s*(?:be )?(?:an? )?bool(?:ean)?\b|[<\[(]?\s*(?:true|false)(?![A-Za-z])", value, re.IGNORECASE
+    ):
         return BOOLEAN
     if re.match(r"[<\[({]?\s*\[|list|array", value.strip(), re.IGNORECASE):
         return None
