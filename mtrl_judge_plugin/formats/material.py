@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtrl_judge_plugin.formats.asking import ONLY, VERB
+from mtrl_judge_plugin.formats.blocks import HEADING, INSTRUCTING, LABEL_LINE, MATERIAL, SLOT, is_about, opens_block
 
 #: What multiple-choice questions end with, which is said to the model under judgment.
 _OF_THE_QUESTION = re.compile(r"option['’]s letter|from the given choices|using a single word or phrase", re.IGNORECASE)
@@ -36,35 +37,6 @@ class Parts:
     marked: bool
 
 
-#: Words for what is judged, and for what it is judged by.
-_MATERIAL = (
-    r"question|query|answers?|responses?|predictions?|solution|caption|options?|choices|truth|reference|transcription|"
-    r"prompt|submission|expression|candidate|context|document|passage|article|source|essay|story|text|image|"
-    r"output|input|"
-    r"claim|statement|conversation|dialogue?|user|assistant|model|student|human|system \w|target|gold|label|"
-    r"description|translation|summary|code|sentence|request|problem|ground|instructions? given|content|message|"
-    r"completion|generation|\w+ (?-i:[AB12])|Q|data|begin\b|start\b|"
-    r"问题|问|题目|回答|答案|参考|标准|模型|预测|选项|学生|指令|Frage|Antwort|Aussage|Pregunta|Respuesta|質問|問|回答|正解|Réponse|Pergunta|Resposta"
-)
-#: Words for instructions.
-_INSTRUCTING = (
-    r"output|format|reply|respond|instructions?|rules?|notes?|task|criteri\w+|rubrics?|scale|scor\w+|grad\w+|"
-    r"guidelines?|steps?|important|"
-    r"examples?|json|verdict|rating|judge?ment|evaluat\w+|your|remember|requirements?|constraints?|return|"
-    r"strict\w*|warning|attention|"
-    r"final|decision|feedback|explanation|reason\w*|rationale|analysis|precision|recall|role|goal|definitions?|"
-    r"labels?|levels?|classes|categories|options are|possible|"
-    r"输出|格式|注意|任务|规则|标准如下|评分|打分|说明|请|Ausgabe|Format|Bewertung|Aufgabe|Formato|Salida|Nota|Instruc\w+|出力|形式|採点|注意"
-)
-_LABEL_LINE = re.compile(
-    r"[ \t]*(?:[-*•]\s+)?[#*\[<(|=_]{0,6}\s*(?P<label>[^\W\d_][^:：\n\[\]<>*#|]{0,48}?|\d{1,2})\s*[\]>)*|"
-    r"#=_]{0,6}\s*(?P<colon>[:：])[*_]{0,3}[ \t]*(?P<rest>.*)$"
-)
-_HEADING = re.compile(
-    r"[ \t]*(?:#{1,6}\s*(?P<a>[^#\n]{1,60}?)\s*#*|\[(?P<b>[^\]\n]{1,60})\]|\*\*(?P<c>[^*\n:：]{1,60}[:：]?)\*\*|"
-    r"<\|?(?P<d>[^<>\n]{1,60}?)\|?>|={2,}\s*(?P<e>[^=\n]{1,60}?)\s*={2,}|-{2,}\s*(?P<f>[^-\n]{1,60}?)\s*-{2,}|"
-    r"【(?P<g>[^】\n]{1,40})】)\s*[:：]?\s*$"
-)
 _DELIMITER = re.compile(r"\s*(?:[-=*_#~]\s*){3,}$|\s*\"{3}\s*$|\s*'{3}\s*$")
 _CLOSING = re.compile(r"\s*[\[<(|*#=-]{1,4}\s*(?:/|the end\b|end\b)[^\n]{0,60}$", re.IGNORECASE)
 _CUE = re.compile(
@@ -72,15 +44,6 @@ _CUE = re.compile(
     r"score|rating|grade|json|decision|result|label|choice)|"
     r"判断|结果|输出|评分|得分|答案|Urteil|Antwort|Respuesta|判定|回答)\s*[\])*]{0,4}\s*[:：]?[*\s]*$",
     re.IGNORECASE,
-)
-#: A place to fill in.
-_SLOT = re.compile(
-    r"^(?:\.{3}|…)|^\W{0,4}(?:\((?:[^()\n]{1,60})\)\s*[\"'”]?$|<[^>\n]{1,60}>\s*[\"'”]?$|\$?LETTER\b|"
-    r"\[\[?[^\]\n]{1,60}\]\]?\s*[\"'”]?$|\{[^{}\n\"']{0,40}\}\s*$|[NXn]\b\s*[\"'”]?$|_{2,}|\d+\s?[-–]\s?\d+\b|"
-    r"[A-Z]{2,}\s?[/|]\s?[A-Z]{2,}|"
-    r"[\"'“][^\"'”\n]{1,30}[\"'”]\s*(?:or|/|\|))"
-    r"|^(?:an?\s|one\s)?(?:\w+\s)?(?:number|integer|score|float|sentence|explanation|word|letter)\b"
-    r"|^(?!N/A\s*$)\w{1,16}(?:\s?[/|]\s?\w{1,16})+\s*$"
 )
 
 
@@ -130,9 +93,9 @@ def _with_tags_apart(prompt: str) -> str:
         closing = prompt.rfind(f"</{name}>")
         inside = prompt[match.end() : closing].strip()
         before = prompt[: match.start()].rstrip().rpartition("\n")[2]
-        leads = before.endswith(":") or SHOWS.search(before) or _SLOT.match(inside)
+        leads = before.endswith(":") or SHOWS.search(before) or SLOT.match(inside)
         shown = leads and _OF_VERDICTS.match(name) and not before.endswith(">")
-        if closing < behind or not _is(rf"{_MATERIAL}|[qa]\Z", name) or _is(_INSTRUCTING, name) or shown:
+        if closing < behind or not is_about(rf"{MATERIAL}|[qa]\Z", name) or is_about(INSTRUCTING, name) or shown:
             continue
         prompt = f"{prompt[:behind]}\n{inside}\n{prompt[closing:]}"
     return prompt
@@ -202,85 +165,6 @@ def _first_block(lines: list[str]) -> int | None:
     return None
 
 
-def opens_block(line: str, *, fresh: bool) -> bool:
-    """Whether a line opens a block of material; `fresh`: it begins a paragraph."""
-    if fresh and _QUOTATION.fullmatch(line.strip()):
-        return True
-    if heading := _HEADING.match(line):
-        name = next(group for group in heading.groups() if group)
-        if heading["d"] and re.match(r"(?:an?|your|one)\s|\d", name):
-            return False  # "<a sentence>": a place to fill in
-        if _JUDGED.search(name):
-            return True
-        return bool(_is(_MATERIAL, name)) and not _is(_INSTRUCTING, name) and not name.startswith("/")
-    if (here := _HERE.match(line)) and _is(_MATERIAL, about := here["text"] or here["what"]):
-        return not _is(_INSTRUCTING, about)
-    if not (match := _LABEL_LINE.match(line)):
-        return False
-    label, rest = match["label"].strip(), match["rest"]
-    if label.count('"') % 2 or label.count("“") != label.count("”"):
-        return False  # 'Write "Answer:" ...'
-    if (quoting := _QUOTING.match(rest)) and VERB.search(quoting["behind"]):
-        return False
-    if _JUDGED.search(label):
-        return True
-    if re.match(r"(?:[A-Z]|\d{1,2}|[IVX]+)[.)]\s", label):
-        return False
-    if _SLOT.match(rest) or len(label.split()) > _LABEL_WORDS or (len(label.split()) > 2 and ONLY.search(rest)):
-        return False
-    if not rest.strip() and _TELLS.search(label) and not _HEADS.fullmatch(label):
-        return False
-    if not rest.strip():
-        return bool(_is(_MATERIAL, label)) and not _is(_INSTRUCTING, label)
-    if _is(_MATERIAL, label) and not _is(_INSTRUCTING, label):
-        return True
-    return fresh and not _is(_INSTRUCTING, label) and label[:1].isupper() and not _TELLS.search(label)
-
-
-#: "Here is the answer of a student:".
-_HERE = re.compile(
-    r"\W{0,3}the (?P<text>text|passage|candidate|response|conversation|dialogue|message|review|document|"
-    r"transcript|caption|question|essay|story|code)(?: [^\W\d]+){0,6} (?:is|follows|below)[:：]\W{0,3}$"
-    r"|\W{0,3}(?:here(?:['’]s| is| are)|(?:below|the following) (?:is|are)|(?:this|that) is|these are)\s"
-    r"(?P<what>[^.:：\n]{1,80})[:：]\W{0,3}$",
-    re.IGNORECASE,
-)
-#: A paragraph that is one quotation.
-_QUOTATION = re.compile(r"\"[^\"\n]{12,}\"|“[^“”\n]{12,}”")
-#: 'Query: "...". Choose the better passage.'
-_QUOTING = re.compile(r"[\"“][^\"“”\n]*[\"”][.,;]?\s+(?P<behind>(?-i:[A-Z])[^\"“”\n]*[.?!:])$")
-_LABEL_WORDS = 6
-#: Material whatever else the heading says: "Response to evaluate".
-_JUDGED = re.compile(
-    r"\bto (?:be )?(?:evaluat|judg|grad|scor|rat|assess)\w*$|^(?:model|predicted|correct|reference|gold|"
-    r"ground)[\w ]*(?:answer|target|truth|output|response)s?$",
-    re.IGNORECASE,
-)
-#: "ANSWER:", which is no literal.
-_HEADS = re.compile(
-    r"(?:STUDENT |MODEL |USER |REFERENCE |EXPECTED |GOLD )?(?:QUESTION|QUERY|ANSWER|RESPONSE|REFERENCE|CONTEXT|"
-    r"DOCUMENT|PROMPT|CANDIDATE|TEXT|MESSAGE|PREDICTION|SOURCE|SUMMARY|TRANSLATION)S?"
-)
-#: A sentence, and no label: "Reply with one of the following:".
-_TELLS = re.compile(
-    r"\b(?:in (?:this|the following)|one (?:word|letter|number|digit)|a single|with|sort|assign|"
-    r"classify|order|rank|mark|count|list|find|tick|compare|"
-    r"assess|evaluate|determine|check|"
-    r"put|place|wrap|enclose|between|within|stick to|follow|"
-    r"provide|return|estimate|consider|reply|answer with|respond|output|write|give|choose|pick|use|select|"
-    r"say|state|judge|rate|score|decide|whether|is|are|does|if|the following|as follows|these|one of|"
-    r"Step|Line|Point|Level|Criterion|Yes|No|TRUE|FALSE)\b|(?-i:^[A-Z0-9]$|^[A-Z]{2,}$)|\d$",
-    re.IGNORECASE,
-)
-
-
-def _is(words: str, label: str) -> bool:
-    return (
-        re.search(rf"(?:^|(?<=[\W_]))(?:{words})s?(?:$|(?=[\W_]))|^(?:{words})", label.strip(), re.IGNORECASE)
-        is not None
-    )
-
-
 def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
     """(the lines at which the tails begin, the shortest first; whether the prompt marks the end of the material)"""
     end = len(lines)
@@ -296,10 +180,10 @@ def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
             continue
         if _DELIMITER.match(line) or _CLOSING.match(line):
             return [*begins, number + 1], True
-        heading = _HEADING.match(line)
+        heading = HEADING.match(line)
         if heading and not opens_block(line, fresh=True):
             name = next(group for group in heading.groups() if group)
-            if _is(_INSTRUCTING, name):
+            if is_about(INSTRUCTING, name):
                 return [*begins, number], True
         if number == opens or opens_block(line, fresh=not lines[number - 1].strip()):
             if number + 1 < end and _ASKED.match(line) and _ORDERS.match(lines[number + 1]):
@@ -335,7 +219,7 @@ def last_lines(prompt: str) -> str:
     begin = end
     while begin and (_ORDERS.match(lines[begin - 1]) or _FORMAT_LINE.match(lines[begin - 1])):
         begin -= 1
-    label = _LABEL_LINE.match(lines[begin - 1]) if begin else None
+    label = LABEL_LINE.match(lines[begin - 1]) if begin else None
     if label is None or not label["rest"].strip():
         return ""  # the material itself
     own = any(ONLY.search(line) or _FORMAT_LINE.match(line) or _OR_QUOTED.search(line) for line in lines[begin:end])
@@ -375,9 +259,9 @@ def _sections(lines: list[str]) -> list[str]:
     kept: list[str] = []
     inside = False
     for number, line in enumerate(lines):
-        heading = _HEADING.match(line)
+        heading = HEADING.match(line)
         name = next((group for group in heading.groups() if group), "") if heading else ""
-        if name and _is(_INSTRUCTING, name) and not _is(_MATERIAL, name):
+        if name and is_about(INSTRUCTING, name) and not is_about(MATERIAL, name):
             inside = True
         elif opens_block(line, fresh=number == 0 or not lines[number - 1].strip()) or name:
             inside = False

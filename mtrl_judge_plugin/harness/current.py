@@ -18,7 +18,7 @@ class Evaluation:
         missing: those of them that have no data.
         certain: tasks whose scoring always asks a judge.
         only: every such task must ask this judge; otherwise it may have asked another.
-        analyses: task of ours -> its analysis and records, once its metrics were computed.
+        measured: task of ours -> what was measured, once its metrics were computed.
         material: the texts of the document that is scored now, and of the model's reply to it.
     """
 
@@ -30,7 +30,7 @@ class Evaluation:
         self.missing: set[str] = set()
         self.certain: list[str] = []
         self.only = False
-        self.analyses: dict[str, Any] = {}
+        self.measured: dict[str, Any] = {}
         self.material: tuple[str, ...] = ()
 
     def begin(self) -> None:
@@ -41,7 +41,7 @@ class Evaluation:
         self.missing.clear()
         self.certain.clear()
         self.only = False
-        self.analyses = {}
+        self.measured = {}
         self.material = ()
 
     def add(self, role: str, tallies: Tallies) -> Tallies:

@@ -44,12 +44,14 @@ class Ending:
         status: other than 0 where the run failed.
         lines: why, for people to read.
         evaluated: whether an evaluation came to its end.
+        table: of what was measured, printed below the host's own tables.
     """
 
     def __init__(self) -> None:
         self.status = 0
         self.lines: list[str] = []
         self.evaluated = False
+        self.table = ""
         self._process = os.getpid()
 
     def fail(self, reason: str, status: int = UNSCORED) -> None:
@@ -76,6 +78,8 @@ class Ending:
         raised = getattr(sys, "last_type", None)  # Ctrl-C has a status of its own
         if not self.evaluated and not self.status and raised is None and _was_to_evaluate():
             self.fail("nothing was evaluated; the error above says why", ERROR)
+        if self.table:
+            print(f"\n{self.table}", flush=True)
         for line in self.lines:
             say(line)
         if not self.status:

@@ -12,6 +12,7 @@ import functools
 import math
 import os
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from types import ModuleType
@@ -24,6 +25,8 @@ from mtrl_judge_plugin.harness.ending import ENDING, say
 from mtrl_judge_plugin.harness.gateway_client import GatewayClient
 from mtrl_judge_plugin.harness.names import MODEL_ID
 from mtrl_judge_plugin.judging.tallies import Counts, Failure, Tallies, Tally
+from mtrl_judge_plugin.reporting.summary import Measured, summary
+from mtrl_judge_plugin.reporting.tables import as_markdown
 from mtrl_judge_plugin.terminal.exit_status import ERROR, NOT_RUN
 
 #: Key of our part of lmms-eval's results.
@@ -36,12 +39,12 @@ class Results(dict[str, Any]):
     """lmms-eval's results, with the analyses of our tasks beside them.
 
     Attributes:
-        analyses: task -> its analysis and records, of this evaluation.
+        measured: task -> what this evaluation says of it.
     """
 
-    def __init__(self, results: Mapping[str, Any], analyses: Mapping[str, Any]) -> None:
+    def __init__(self, results: Mapping[str, Any], measured: Mapping[str, Measured]) -> None:
         super().__init__(results)
-        self.analyses = dict(analyses)
+        self.measured = dict(measured)
 
 
 def extend(evaluator: ModuleType) -> None:
@@ -83,10 +86,25 @@ def _simple_evaluate(original: Callable[..., Any], gateway: GatewayClient | None
         if results is None:  # in all processes but the first
             return None
         _annotate(results, gateway)
-        return Results(results, EVALUATION.analyses)
+        if EVALUATION.measured:
+            ENDING.table = as_markdown(summary(EVALUATION.measured, _groups(results, EVALUATION.measured)))
+        return Results(results, EVALUATION.measured)
 
     simple_evaluate.with_mtrl_judge = True  # type: ignore[attr-defined]
     return simple_evaluate
+
+
+def _groups(results: Mapping[str, Any], measured: Mapping[str, Measured]) -> dict[str, tuple[str, list[str]]]:
+    """Group -> (that metric with a mean in the host's results which is the main one of most tasks, the tasks in it)."""
+    found = {}
+    for group, values in results.get("groups", {}).items():
+        members = results.get("group_subtasks", {}).get(group, ())
+        main = Counter(measured[task].metric for task in members if task in measured)
+        keys = {key.partition(",")[0]: key for key in values if key != "alias" and "_stderr" not in key}
+        if keys:
+            metric = max(sorted(keys), key=lambda name: main[name])
+            found[group] = (metric, [task for task in members if keys[metric] in results["results"].get(task, {})])
+    return found
 
 
 def _evaluate(original: Callable[..., Any], gateway: GatewayClient | None) -> Callable[..., Any]:
@@ -106,7 +124,17 @@ def _evaluate(original: Callable[..., Any], gateway: GatewayClient | None) -> Ca
         if gateway:
             EVALUATION.only = gateway.expect(EVALUATION.certain)
         results = original(*args, **kwargs)
-        EVALUATION.analyses = {task.config.task: task.finished for task in ours if task.finished}
+        EVALUATION.measured = {
+            task.config.task: Measured(
+                analysis=task.finished[0],
+                records=task.finished[1],
+                metric=task.headline[0],
+                data=task.config.metadata["benchmark"],
+                left_out=task.left_out,
+            )
+            for task in ours
+            if task.finished
+        }
         return results
 
     return evaluate

@@ -40,10 +40,11 @@ def saving_analyses(save: Callable[..., None]) -> Callable[..., None]:
 def write(folder: Path, date: str, results: dict[str, Any], model: str) -> list[Path]:
     """Write the analyses of those of the run's tasks that are ours; returns the files."""
     written = []
-    for task, (analysis, records) in getattr(results, "analyses", {}).items():
+    for task, measured in getattr(results, "measured", {}).items():
         path = folder / f"{date}_{task}{analyses.SUFFIX}"
         about = {"task": task, "model": model, "model_args": results.get("config", {}).get("model_args")}
-        analyses.write(path, about, analysis, records)
+        about |= {"rows_left_out": dict(measured.left_out)}
+        analyses.write(path, about, measured.analysis, measured.records)
         written.append(path)
     if written:
         logger.info(f"mtrl_judge: the whole analysis is in {folder}/{date}_*{analyses.SUFFIX}")

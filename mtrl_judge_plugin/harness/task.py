@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import fields
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import datasets
@@ -37,6 +38,7 @@ from mtrl_judge_plugin import images, prompts
 from mtrl_judge_plugin.benchmarks import registry
 from mtrl_judge_plugin.benchmarks.reading.images import keep
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError, readable
+from mtrl_judge_plugin.benchmarks.reading.source import counting_rows_left_out
 from mtrl_judge_plugin.metrics.analysis import Analysis, analyse
 from mtrl_judge_plugin.metrics.judgments import from_record
 from mtrl_judge_plugin.metrics.measures import METRICS, plain
@@ -64,6 +66,8 @@ class JudgeTask(ConfigurableMessagesTask):
 
     #: Why there is no data, or None.
     missing: str | None = None
+    #: Why rows of the data could not be used -> how many.
+    left_out: Mapping[str, int] = MappingProxyType({})
     #: The analysis and the records of the run, once its metrics were computed.
     finished: tuple[Analysis, list[Record]] | None = None
 
@@ -165,7 +169,8 @@ class JudgeTask(ConfigurableMessagesTask):
         load = registry.find(source["benchmark"]).load
         split = self.config.test_split
         place = {"folder": source["folder"]} if "folder" in source else {}
-        samples = list(load(split, source["subset"], **place, **source.get("options", {})))
+        with counting_rows_left_out() as self.left_out:
+            samples = list(load(split, source["subset"], **place, **source.get("options", {})))
         twins = list(expand(samples, dict.fromkeys(["orders", *source.get("variants", [])])))
         doubled = [name for name, number in Counter(sample.id for sample in twins).items() if number > 1]
         if doubled:

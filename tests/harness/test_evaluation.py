@@ -392,7 +392,7 @@ def test_two_judges_in_one_process_keep_their_own_way_of_reading(manager: Any, m
     coverage = {lenient: results["results"][task]["coverage,none"] for lenient, results in found.items()}
     assert coverage[True] == 1.0
     assert math.isnan(coverage[False]), "no reply has a verdict: the task is not scored"
-    assert [len(found[lenient].analyses[task][1]) for lenient in (True, False)] == [4, 4]
+    assert [len(found[lenient].measured[task].records) for lenient in (True, False)] == [4, 4]
 
 
 def test_tasks_of_two_runs_do_not_mix(manager: Any) -> None:

@@ -74,7 +74,7 @@ def analyses(tasks):
                 model=model, tasks=list(tasks), task_manager=manager, bootstrap_iters=0, batch_size=1
             )
             for name in tasks:
-                analysis, records = results.analyses[name]
+                analysis, records = results.measured[name].analysis, results.measured[name].records
                 found[judge, name] = (analysis.estimates, records)
     return found
 
@@ -213,6 +213,12 @@ def test_one_command_runs_every_group_offline(command_line):
     assert done.stderr.count("seetrue: terms of use: CC BY 4.0") == 1, "though three tasks read it"
     assert "rows left out: no image" in done.stderr
     assert "mtrl_judge_paper" in done.stdout
+    table = done.stdout[done.stdout.index("| task | n | metric |") :]
+    assert all(f"| {name} |" in table for name in TASKS)
+    without = {name: about["rows_left_out"] for name, about in read(out).items() if about["rows_left_out"]}
+    assert without
+    for name, reasons in without.items():
+        assert f"{name}: rows left out: {', '.join(f'{why} {number}' for why, number in reasons.items())}" in table
 
 
 def test_the_file_beside_the_results_holds_the_whole_analysis(command_line):

@@ -6,6 +6,7 @@ on the hub at its pinned revision. Loading scripts are never run.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -149,11 +150,29 @@ def samples(
             left_out[str(error)] = left_out.get(str(error), 0) + 1
         except SampleError as error:
             raise DataError(f"{row.file}, row {row.number}: {error}") from error
+    for counted in _counting:
+        for reason, number in left_out.items():
+            counted[reason] = counted.get(reason, 0) + number
     reasons = ", ".join(f"{reason} {number}" for reason, number in left_out.items())
     if not used:
         raise DataError(f"{what}: no row can be used ({reasons or 'the split is empty'})")
     if left_out:
         tqdm.write(f"{what}: {used} samples; rows left out: {reasons}", file=sys.stderr)
+
+
+#: Of everyone who counts rows that are left out.
+_counting: list[dict[str, int]] = []
+
+
+@contextlib.contextmanager
+def counting_rows_left_out() -> Iterator[dict[str, int]]:
+    """Around what reads data: why rows could not be used -> how many, complete once everything is read."""
+    counted: dict[str, int] = {}
+    _counting.append(counted)
+    try:
+        yield counted
+    finally:
+        _counting.pop()
 
 
 def splits(groups: Sequence[str], shares: Mapping[str, float]) -> list[str]:

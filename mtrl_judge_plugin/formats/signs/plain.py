@@ -252,8 +252,8 @@ def words(told: str, context: str) -> Iterator[Found]:
         if not (one.strict or one.told or (questioned and len(told) - one.end < _NEAR_END)):
             continue
         asked = _ANSWER_WITH.search(told[: one.start]) and re.match(r"[.!?]", told[one.end :])  # "Answer A or B."
-        asked = asked or (one.told and not told[one.end :].strip(" .\n"))  # at the end: "pick one, A or B."
-        if one.kind == "letter" and not asked and not (one.strict and (one.told or _LETTER.search(told))):
+        last = one.told and not told[one.end :].strip(" .\n")  # "pick one, A or B."
+        if one.kind == "letter" and not (asked or last) and not (one.strict and (one.told or _LETTER.search(told))):
             continue
         if one.kind == "mixed" and any(set(other.literals) == set(literals) and other is not one for other in listed):
             continue
