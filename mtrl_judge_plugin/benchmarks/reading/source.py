@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -21,6 +22,9 @@ from mtrl_judge_plugin.sample import Sample, SampleError
 
 #: Environment variable: the folder that holds data sets, one folder each.
 DATA_ROOT = "MTRL_JUDGE_DATA"
+#: So many of the rows that are left out are named.
+_NAMED = 5
+AnyRow = TypeVar("AnyRow", bound=Row)
 _announced: set[str] = set()
 
 
@@ -125,7 +129,7 @@ class Source:
 
 
 def samples(
-    rows: Iterable[Row], convert: Callable[[Row], Iterable[Sample]], what: str, total: int | None = None
+    rows: Iterable[AnyRow], convert: Callable[[AnyRow], Iterable[Sample]], what: str, total: int | None = None
 ) -> Iterator[Sample]:
     """The Samples of rows, behind a progress bar; rows that cannot be used are counted, and said at the end.
 
@@ -139,6 +143,7 @@ def samples(
         DataError: no row gives a Sample; or what `convert` raises, a SampleError with its place.
     """
     left_out: dict[str, int] = {}
+    places: list[str] = []
     used = 0
     for row in tqdm(rows, desc=f"Reading {what}", total=total, unit=" rows", leave=False):
         try:
@@ -147,13 +152,15 @@ def samples(
                 yield sample
         except UnusableError as error:
             left_out[str(error)] = left_out.get(str(error), 0) + 1
+            places.append(f"{row.file.name} row {row.number}")
         except SampleError as error:
             raise DataError(f"{row.file}, row {row.number}: {error}") from error
     reasons = ", ".join(f"{reason} {number}" for reason, number in left_out.items())
     if not used:
         raise DataError(f"{what}: no row can be used ({reasons or 'the split is empty'})")
     if left_out:
-        tqdm.write(f"{what}: {used} samples; rows left out: {reasons}", file=sys.stderr)
+        named = ", ".join(places[:_NAMED]) + (", ..." if len(places) > _NAMED else "")
+        tqdm.write(f"{what}: {used} samples; rows left out: {reasons} ({named})", file=sys.stderr)
 
 
 def splits(groups: Sequence[str], shares: Mapping[str, float]) -> list[str]:

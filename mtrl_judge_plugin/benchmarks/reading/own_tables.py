@@ -1,0 +1,95 @@
+"""A user's tables together: their rows with the split of each."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mtrl_judge_plugin.benchmarks.reading import exports, parting, tables
+from mtrl_judge_plugin.benchmarks.reading.columns import AUTO, SPLITS, Columns
+from mtrl_judge_plugin.benchmarks.reading.mapped import Mapped, MappedRow, mapped
+
+
+@dataclass(frozen=True)
+class OwnTables:
+    """Tables whose columns are known.
+
+    Attributes:
+        tables: the files.
+        parts: the split of each row where they are parted here; None: each row says its own.
+    """
+
+    tables: Sequence[Mapped]
+    parts: Sequence[str] | None
+
+    def rows(self) -> Iterator[tuple[MappedRow, str]]:
+        """All rows, each with its split.
+
+        Raises:
+            DataError: two rows have one id, or one names an unknown split.
+        """
+        seen: dict[str, MappedRow] = {}
+        for place, row in enumerate(_rows(self.tables)):
+            name = row_id(row)
+            first = seen.setdefault(name, row)
+            if first is not row:
+                raise row.error("id", f"{name!r} is also that of {first.file}, row {first.number}; give another")
+            yield row, self.parts[place] if self.parts is not None else _split(row)
+
+    def revisions(self) -> dict[str, str]:
+        """Each file with its digest."""
+        return {str(one.table.path): hashlib.sha256(one.table.path.read_bytes()).hexdigest() for one in self.tables}
+
+
+def row_id(row: MappedRow) -> str:
+    """The id of a row's sample: its own, or the file's name and the row's number."""
+    return row.name("id") or f"{row.file.stem}-{row.number}"
+
+
+def own_tables(paths: Sequence[Path], columns: Columns, always_part: bool = False) -> OwnTables:
+    """Open tables, and part their rows where the user says `split=auto`.
+
+    Args:
+        paths: the files.
+        columns: what the user says of them.
+        always_part: also where no table has a column of splits.
+
+    Raises:
+        DataError: one cannot be read, or its columns cannot be found.
+    """
+    found = [mapped(exports.flat(tables.opened(path)), columns) for path in paths]
+    said = any(one.constants.get("split") == AUTO for one in found)
+    has_splits = any("split" in one.names or "split" in one.constants for one in found)
+    return OwnTables(found, _parts(found) if said or (always_part and not has_splits) else None)
+
+
+def _parts(found: Sequence[Mapped]) -> list[str]:
+    kinds, values = zip(*map(parting.keys, _rows(found)), strict=True)
+    parts = parting.parted(values)
+    counts = Counter(parts)
+    shares = " / ".join(f"{share:.0%}" for share in parting.SHARES.values())
+    numbers = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS)
+    tqdm.write(
+        f"custom: no column of splits: rows parted by {' and '.join(dict.fromkeys(kinds))}, {shares}: {numbers}. The "
+        "same at every run; with split=auto among the columns, lmms-eval judges the test rows only",
+        file=sys.stderr,
+    )
+    return parts
+
+
+def _rows(found: Sequence[Mapped]) -> Iterator[MappedRow]:
+    return itertools.chain.from_iterable(one.rows() for one in found)
+
+
+def _split(row: MappedRow) -> str:
+    split = row.name("split") or "test"
+    if split not in SPLITS:
+        raise row.error("split", f"{split!r} is none of {', '.join(SPLITS)}; leave it empty for test")
+    return split

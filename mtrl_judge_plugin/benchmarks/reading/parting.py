@@ -1,0 +1,57 @@
+"""Splits for tables without a column of splits: the same at every run, and no image or text on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from mtrl_judge_plugin.benchmarks.reading.mapped import MappedRow
+from mtrl_judge_plugin.benchmarks.reading.source import splits
+
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_IMAGES = ("image", "images")
+
+
+def keys(row: MappedRow) -> tuple[str, list[str]]:
+    """What a row is parted by: the name of a field, and its values; rows with a value in common stay together.
+
+    The group where the table has groups, else the images, else the text.
+    """
+    if "group" in row:
+        return "group", [row.name("group")] if row.name("group") else []
+    if found := [_digest(image) for column in _IMAGES for image in row.filled(column, ";")]:
+        return "image", found
+    return "text", [row.prose("text")] if row.prose("text") else []
+
+
+def parted(found: Sequence[Sequence[str]]) -> list[str]:
+    """A split for each row, by the values that it is parted by: see SHARES. A row without any is parted by itself.
+
+    >>> parted([["a"], ["a", "b"], ["b"]]) in (["train"] * 3, ["validation"] * 3, ["test"] * 3)
+    True
+    """
+    values: dict[str, int] = {}
+    rows, columns = [], []
+    for row, own in enumerate(found):
+        for value in own or [f"\0row {row}"]:
+            rows.append(row)
+            columns.append(len(found) + values.setdefault(value, len(values)))
+    size = len(found) + len(values)
+    edges = coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(size, size))
+    parts = connected_components(edges, directed=False)[1].tolist()
+    # Named by its first value, so that rows that are added later move few of the others.
+    names: dict[int, str] = {}
+    for value, place in values.items():
+        part = parts[len(found) + place]
+        names[part] = min(names.get(part, value), value)
+    return splits([names[part] for part in parts[: len(found)]], SHARES)
+
+
+def _digest(image: Any) -> str:
+    data = image.get("bytes") or image.get("path") if isinstance(image, Mapping) else image
+    return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else str(data)
