@@ -151,7 +151,9 @@ def _images(row: MappedRow) -> list[str | Broken]:
 def _image(row: MappedRow, column: str, cell: Any) -> str | Broken:
     locator = row.source.locator
     try:
-        return row.images(column, [locator.cell(cell)], within=locator.folder)[0]
+        with row.naming(column):
+            found = locator.cell(cell)
+        return row.images(column, [found], within=locator.folder)[0]
     except UnusableError:
         shown = f"{str(cell)[:200]!r}: no such file below {locator.folder}; image_folder= names another folder"
         return Broken(str(row.error(column, shown)))

@@ -23,6 +23,8 @@ _LABEL = re.compile(
 _TEXT = re.compile(r"prompt|instruct|caption|query|question|request|descri|text|input", re.IGNORECASE)
 _TIE = re.compile(r"tie|both|equal|same|neither|draw|none", re.IGNORECASE)
 _MOST_LABELS = 20
+#: Columns of preference data, whose first answer is always the better one.
+_PREFERENCE = ["chosen", "rejected"]
 #: What the judge is asked in the example, by form.
 _QUESTIONS = {"pairwise": "Which one is better?", "score": "How good is it?", "pointwise": "Which label is right?"}
 
@@ -35,17 +37,20 @@ def example(table: Table) -> str:
     images = [column for column, values in cells.items() if all(map(_is_image, values))]
     candidates = _candidates([column for column in cells if column not in images and _is_text(cells[column])])
     label = _label({column: cells[column] for column in cells if column not in (*images, *candidates)})
+    label = "A" if candidates == _PREFERENCE else label
     if not label:
         return ""
     given: dict[str, str] = {}
     if images:
         given["image" if len(images) == 1 else "images"] = "+".join(images)
+        if len(images) == 1 and _repeats(cells[images[0]]):
+            given["group"] = images[0]
     given |= dict(zip(CANDIDATES, candidates, strict=False))
     rest = [column for column in cells if column not in (*images, *candidates, label)]
     if text := next((column for column in rest if _TEXT.search(column) and _is_text(cells[column])), ""):
         given["text"] = text
     given["label"] = label
-    values = [*dict.fromkeys(name(value, table.decimal) for value in _flat(cells[label]))]
+    values = [*dict.fromkeys(name(value, table.decimal) for value in _flat(cells.get(label, ["A"])))]
     given |= _form(values, candidates or (images if len(images) == 2 else []), table)
     return written(given)
 
@@ -87,6 +92,8 @@ def _sides(values: Sequence[str], candidates: Sequence[str]) -> dict[str, str]:
 
 def _candidates(columns: Sequence[str]) -> list[str]:
     """Columns whose names differ in a number, a letter or a side: answer_1, answer_2."""
+    if set(_PREFERENCE) <= set(columns):
+        return _PREFERENCE
     stems: dict[str, list[str]] = {}
     for column in columns:
         if match := _NUMBERED.fullmatch(column):
@@ -109,6 +116,11 @@ def _label(cells: Mapping[str, Sequence[Any]]) -> str:
 def _flat(values: Sequence[Any]) -> list[Any]:
     """Cells, and the values of those that are lists."""
     return [one for value in values for one in (value if isinstance(value, list) else [value])]
+
+
+def _repeats(values: Sequence[Any]) -> bool:
+    """Whether some images have several rows, which are not independent then."""
+    return all(isinstance(value, str) for value in values) and len(set(values)) < len(values)
 
 
 def _is_image(value: Any) -> bool:

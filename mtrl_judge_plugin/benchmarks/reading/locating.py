@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from mtrl_judge_plugin import images
-from mtrl_judge_plugin.benchmarks.reading.images import UnusableError
+from mtrl_judge_plugin.benchmarks.reading.images import ArchiveError, UnusableError
 
 _ELSEWHERE = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|/|[a-z]:[\\/])", re.IGNORECASE)
 
@@ -33,7 +33,7 @@ class Locator:
         Raises:
             UnusableError: no file of the folder has such an ending.
             ImageError: a data URL that cannot be read.
-            ValueError: two names lead to the same file; the message names both.
+            ArchiveError: two names lead to the same file; the message names both.
         """
         name = value.get("path") if isinstance(value, dict) and value.get("bytes") is None else value
         if not isinstance(name, str):
@@ -57,6 +57,6 @@ class Locator:
             if ".." not in ending.parts and (self.folder / ending).is_file():
                 first = self._names.setdefault(ending, name)
                 if first != name:
-                    raise ValueError(f"{name!r} and {first!r} are both {self.folder / ending}; name relative paths")
+                    raise ArchiveError(f"{name!r} and {first!r} are both {self.folder / ending}; name relative paths")
                 return str(ending)
         raise UnusableError("no image")
