@@ -14,6 +14,7 @@ or damaged is left out and counted; anything else that is wrong is an error.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -202,27 +203,42 @@ def _letters(row: MappedRow, form: Form, candidates: int) -> str:
 
 
 def _label(row: MappedRow, form: Form, choices: Sequence[str], letters: str) -> tuple[str | None, list[float]]:
-    """What people said, and their single votes as ratings where there are several."""
-    label_map = row.source.columns.label_map
+    """What people said, and their single votes as ratings where they have a meaning and say more than the label."""
+    given = row.listed("label", "")
+    if form == "score":
+        scores = [score for vote in given if (score := _score(row, vote, choices)) is not None]
+        label = votes.mean_score(scores)
+        if label is not None:
+            _vote(row, label, choices)
+        return label, scores if len(scores) > 1 or any(score % 1 for score in scores) else []
     known = choices or ([] if form == "ranking" else list(letters))
-    found = []
-    for vote in row.listed("label", ""):
-        try:
-            found.append(votes.meaning(vote, label_map, known or [str(vote).strip()], row.source.table.decimal))
-        except ValueError as error:
-            way = (
-                "add it to label_map" if label_map else "leave it empty for a row without a label, or give a label_map"
-            )
-            raise row.error("label", f"{str(error)!r} is none of {', '.join([*label_map, *known])}; {way}") from error
-    found = [vote for vote in found if vote]
+    found = list(filter(None, (_vote(row, vote, known or [str(vote).strip()]) for vote in given)))
     if form == "ranking" and (wrong := next((vote for vote in found if sorted(vote) != list(letters)), None)):
         raise row.error(
             "label", f"{wrong!r} is not an order of {letters}; write its letters, best first: {letters[::-1]}"
         )
-    if len(found) < 2:
-        return (found[0] if found else None), []
-    label = votes.mean_score(found) if form == "score" else votes.majority(found)
-    return label, votes.as_ratings(form, found, choices)
+    several = form == "pointwise" and len(found) > 1
+    return votes.majority(found), votes.first_of_two(found, choices) if several else []
+
+
+def _score(row: MappedRow, vote: Any, choices: Sequence[str]) -> float | None:
+    if cells.short(vote, row.source.table.decimal).casefold() not in row.source.columns.label_map:
+        with contextlib.suppress(ValueError):
+            return cells.number(vote, row.source.table.decimal)
+    meaning = _vote(row, vote, choices)
+    try:
+        return float(meaning) if meaning else None
+    except ValueError as error:
+        raise row.error("label", f"{meaning!r} is no score; want an integer") from error
+
+
+def _vote(row: MappedRow, vote: Any, known: Sequence[str]) -> str:
+    label_map = row.source.columns.label_map
+    try:
+        return votes.meaning(vote, label_map, known, row.source.table.decimal)
+    except ValueError as error:
+        way = "add it to label_map" if label_map else "leave it empty for a row without a label, or give a label_map"
+        raise row.error("label", f"{str(error)!r} is none of {', '.join([*label_map, *known])}; {way}") from error
 
 
 def _ratings(row: MappedRow) -> list[float]:

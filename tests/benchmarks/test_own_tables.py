@@ -189,3 +189,38 @@ def test_a_whole_number_is_the_same_name_in_every_spelling(number):
     assert {cells.name(value) for value in (number, float(number), f"{number}", f"{number}.0", f" {number}.00 ")} == {
         str(number)
     }
+
+
+def test_a_mean_as_a_score_is_rounded_and_kept(folder):
+    (folder / "votes.csv").write_text("img;stars\na.png;3,4\nb.png;2,5\na.png;4\n", encoding="utf-8")
+    found = list(custom.load("test", folder=folder / "votes.csv", columns=SCORE))
+    assert [(one.label, one.ratings) for one in found] == [("3", (3.4,)), ("3", (2.5,)), ("4", ())]
+    (folder / "votes.csv").write_text("img,stars\na.png,7.2\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"row 1, column stars \(label\): '7' is none of 1, 2, 3, 4, 5; leave it empty"):
+        labels(folder / "votes.csv")
+
+
+def test_a_score_may_be_a_word_with_a_map(folder):
+    (folder / "votes.csv").write_text("img,stars\na.png,Good\nb.png,1\na.png,so so\n", encoding="utf-8")
+    said = 'form=score, question="How good?", image=img, label=stars, label_map="good:3,1:2,so so:1"'
+    assert labels(folder / "votes.csv", said) == ["3", "2", "1"]
+
+
+def test_texts_for_all_rows_are_no_slips_of_columns_that_look_alike(folder):
+    (folder / "votes.csv").write_text("img,scores,tests,stars\na.png,1,2,3\n", encoding="utf-8")
+    assert labels(folder / "votes.csv", f"{SCORE}, split=test") == ["3"]
+
+
+def test_answers_in_several_columns(folder):
+    (folder / "votes.csv").write_text("img,one,two,best\na.png,a cat,a dog,a\n", encoding="utf-8")
+    said = 'form=pairwise, question="Which is better?", image=img, responses=one+two, label=best'
+    (one,) = custom.load("test", folder=folder / "votes.csv", columns=said)
+    assert (one.responses, one.label) == (("a cat", "a dog"), "A")
+
+
+def test_a_spreadsheet_says_what_to_do(folder):
+    (folder / "votes.xlsx").write_bytes(b"PK")
+    with pytest.raises(
+        DataError, match=r"votes\.xlsx: unknown kind of file; .* can be read. Save a spreadsheet as CSV"
+    ):
+        labels(folder / "votes.xlsx")

@@ -35,7 +35,7 @@ FIELDS = {
     "images": 'several: a list, paths parted by ";", or several columns (left+right)',
     "text": "what the judge sees besides: a caption, the user's request",
     **dict.fromkeys(CANDIDATES, "the candidate texts; without any, the images are a pair's or a ranking's candidates"),
-    "responses": "the candidate texts in one column, as a list",
+    "responses": "the candidate texts as a list, or several columns",
     "choices": 'the possible verdicts: a list, or parted by "|". A pair has A and B without it',
     "ratings": 'single human ratings: a list, numbers parted by ";", or several columns (rater_1+rater_2). For '
     "pointwise rows, ratings rise towards the first choice",
@@ -53,7 +53,7 @@ SETTINGS = {
     "label_map": "what labels mean: model1:A,model2:B; an empty meaning (unsure:) is no label",
 }
 #: Fields that several columns joined by "+" may fill.
-SEVERAL = ("images", "label", "ratings")
+SEVERAL = ("images", "responses", "label", "ratings")
 _CONSTANTS = (
     "a text with a blank for question, a|b for choices, a form, a split or auto, a task's name, or A or B for label"
 )
@@ -117,14 +117,14 @@ def written(given: Mapping[str, str]) -> str:
     return ", ".join(f"{key}={_quoted(value)}" for key, value in given.items())
 
 
-def is_constant(key: str, value: str) -> bool:
+def is_constant(key: str, value: str, columns: Iterable[str]) -> bool:
     """Whether a text that is no column can be that of all rows: never where it may be a slip of a column's name."""
-    if key == "question":
-        return " " in value.strip()
+    known = {"form": get_args(Form), "split": (*SPLITS, AUTO), "label": ("A", "B")}
+    if key in known:
+        return value in known[key]
     if key == "choices":
         return "|" in value
-    known = {"form": get_args(Form), "split": (*SPLITS, AUTO), "label": ("A", "B")}
-    return key == "task" or value in known.get(key, ())
+    return (key == "task" or (key == "question" and " " in value)) and not near(value, columns)
 
 
 def unknown_column(key: str, value: str, columns: Iterable[str]) -> str:

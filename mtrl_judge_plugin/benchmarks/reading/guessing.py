@@ -14,7 +14,8 @@ from mtrl_judge_plugin.benchmarks.reading.cells import is_empty, name
 from mtrl_judge_plugin.benchmarks.reading.columns import CANDIDATES, written
 from mtrl_judge_plugin.benchmarks.reading.tables import Table
 
-_ROWS = 5000
+#: So many rows are looked at for what a column is.
+_ROWS = 200
 _IMAGE = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?)$|^data:image/", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*?)[ _.-]?(?:[1-6a-f]|one|two|left|right|first|second)", re.IGNORECASE)
 _LABEL = re.compile(
@@ -50,7 +51,10 @@ def example(table: Table) -> str:
     if text := next((column for column in rest if _TEXT.search(column) and _is_text(cells[column])), ""):
         given["text"] = text
     given["label"] = label
-    values = [*dict.fromkeys(name(value, table.decimal) for value in _flat(cells.get(label, ["A"])))]
+    everything = (
+        [row[label] for _, row in table.read([label]) if not is_empty(row.get(label))] if label in cells else ["A"]
+    )
+    values = [*dict.fromkeys(name(value, table.decimal) for value in _flat(everything))]
     given |= _form(values, candidates or (images if len(images) == 2 else []), table)
     return written(given)
 

@@ -15,7 +15,6 @@ from mtrl_judge_plugin.benchmarks.reading.columns import (
     VARIABLE,
     Columns,
     is_constant,
-    near,
     unknown_column,
 )
 from mtrl_judge_plugin.benchmarks.reading.locating import Locator
@@ -106,7 +105,7 @@ def mapped(table: Table, columns: Columns) -> Mapped:
             names[field] = (said,)
         elif field in SEVERAL and len(parts) > 1 and set(parts) <= set(table.columns):
             names[field] = parts
-        elif is_constant(field, said) and not near(said, table.columns):
+        elif said and is_constant(field, said, table.columns):
             constants[field] = said
         elif said:
             wrong = next((part for part in parts if part not in table.columns), said) if field in SEVERAL else said

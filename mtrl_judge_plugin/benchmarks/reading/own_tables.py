@@ -35,12 +35,12 @@ class OwnTables:
         Raises:
             DataError: two rows have one id, or one names an unknown split.
         """
-        seen: dict[str, MappedRow] = {}
+        seen: dict[str, tuple[Path, int]] = {}
         for place, row in enumerate(_rows(self.tables)):
             name = row_id(row)
-            first = seen.setdefault(name, row)
-            if first is not row:
-                raise row.error("id", f"{name!r} is also that of {first.file}, row {first.number}; give another")
+            file, number = seen.setdefault(name, (row.file, row.number))
+            if (file, number) != (row.file, row.number):
+                raise row.error("id", f"{name!r} is also that of {file}, row {number}; give another")
             yield row, self.parts[place] if self.parts is not None else _split(row)
 
     def revisions(self) -> dict[str, str]:

@@ -55,7 +55,7 @@ def opened(path: Path) -> Table:
     """
     readers = dict(zip(SUFFIXES, (_csv, _csv, _jsonl, _json, _parquet), strict=True))
     if path.suffix.lower() not in readers:
-        raise DataError(f"{path}: unknown kind of file; {', '.join(readers)} can be read")
+        raise DataError(f"{path}: unknown kind of file; {', '.join(readers)} can be read. Save a spreadsheet as CSV")
     try:
         table = readers[path.suffix.lower()](path)
     except OSError as error:

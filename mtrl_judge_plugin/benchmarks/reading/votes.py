@@ -43,23 +43,19 @@ def majority(votes: Sequence[str]) -> str | None:
     return ranks[0][0] if ranks and (len(ranks) == 1 or ranks[0][1] > ranks[1][1]) else None
 
 
-def mean_score(votes: Sequence[str]) -> str | None:
+def mean_score(votes: Sequence[float]) -> str | None:
     """The mean of scores, rounded to an integer, a half upwards; None without a vote.
 
-    >>> mean_score(["3", "4"]), mean_score(["1", "2", "2"])
-    ('4', '2')
+    >>> mean_score([3, 4]), mean_score([1, 2, 2]), mean_score([3.4]), mean_score([])
+    ('4', '2', '3', None)
     """
-    return str(math.floor(sum(map(int, votes)) / len(votes) + 0.5)) if votes else None
+    return str(math.floor(sum(votes) / len(votes) + 0.5)) if votes else None
 
 
-def as_ratings(form: str, votes: Sequence[str], choices: Sequence[str]) -> list[float]:
-    """Votes as single ratings, where these mean something: scores, and 1 or 0 for the first of two choices.
+def first_of_two(votes: Sequence[str], choices: Sequence[str]) -> list[float]:
+    """Votes as ratings, 1 for the first of two choices and 0 for the second; of more choices none.
 
-    >>> as_ratings("score", ["3", "5"], []), as_ratings("pointwise", ["yes", "no"], ["yes", "no"])
-    ([3.0, 5.0], [1.0, 0.0])
+    >>> first_of_two(["yes", "no"], ["yes", "no"]), first_of_two(["a"], ["a", "b", "c"])
+    ([1.0, 0.0], [])
     """
-    if form == "score":
-        return [float(vote) for vote in votes]
-    if form == "pointwise" and len(choices) == 2:
-        return [float(vote == choices[0]) for vote in votes]
-    return []
+    return [float(vote == choices[0]) for vote in votes] if len(choices) == 2 else []
