@@ -14,14 +14,13 @@ or damaged is left out and counted; anything else that is wrong is an error.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, get_args
 
-from mtrl_judge_plugin.benchmarks.reading import cells, votes
+from mtrl_judge_plugin.benchmarks.reading import labels
 from mtrl_judge_plugin.benchmarks.reading.columns import CANDIDATES, SPLITS, VARIABLE, Columns, parse
 from mtrl_judge_plugin.benchmarks.reading.images import UnusableError
 from mtrl_judge_plugin.benchmarks.reading.mapped import MappedRow, place_of
@@ -61,16 +60,16 @@ def load(split: str, task: str = "custom", folder: str | Path | None = None, col
 def configured(columns: Said = None) -> Benchmark:
     """The benchmark of a user's tables, for training: its tasks are those of the rows.
 
-    Tables without splits are parted by group, see `reading/parting.py`. Images that cannot be read are Broken.
+    Tables without splits are split by group, see `reading/auto_split.py`. Images that cannot be read are Broken.
 
     Raises:
         DataError: as `load`; or no row is for training.
     """
     said = _said(columns)
-    found = own_tables(_paths(said, None), said, always_part=True)
+    found = own_tables(_paths(said, None), said, always_split=True)
     parts = [(split, row.name("task") or "custom") for row, split in found.rows()]
     if not any(split == "train" for split, _ in parts):
-        raise DataError("custom: no row is in the train split; with split=auto among the columns, rows are parted anew")
+        raise DataError("custom: no row is in the train split; with split=auto among the columns, rows are split anew")
 
     def load_with_reasoning(split: str, task: str) -> Iterator[tuple[Sample, str]]:
         reasoning = {}
@@ -122,9 +121,9 @@ def _convert(row: MappedRow) -> Iterator[Sample]:
     if not row.prose("question"):
         raise row.error("question", "is empty; write what the judge is asked")
     images, responses = _images(row), _responses(row)
-    choices = _choices(row, form)
+    choices = labels.choices(row, form)
     letters = "" if form in ("pointwise", "score") else _letters(row, form, len(responses) or len(images))
-    label, ratings = _label(row, form, choices, letters)
+    label, ratings = labels.label(row, form, choices, letters)
     yield Sample(
         id=row_id(row),
         task=row.name("task") or "custom",
@@ -135,7 +134,7 @@ def _convert(row: MappedRow) -> Iterator[Sample]:
         responses=responses,
         choices=choices,
         label=label,
-        ratings=_ratings(row) or ratings,
+        ratings=labels.ratings(row) or ratings,
         group=row.name("group"),
     )
 
@@ -175,22 +174,6 @@ def _responses(row: MappedRow) -> list[str]:
     return listed or texts[:number]
 
 
-def _choices(row: MappedRow, form: Form) -> list[str]:
-    choices = [cells.short(choice, row.source.table.decimal) for choice in row.listed("choices", "|")]
-    meanings = row.source.columns.meanings
-    if form in ("pointwise", "score"):
-        if not choices and len(meanings) < 2:
-            example = "1|2|3" if form == "score" else "yes|no"
-            raise row.error(
-                "choices", f"is empty; a {form} question needs its possible verdicts: write {example}, or a label_map"
-            )
-        return choices or meanings
-    if choices and (form == "ranking" or not {"A", "B"} <= set(choices)):
-        raise row.error("choices", f"{choices}: a pair has A and B, perhaps tie; a ranking has none of its own")
-    others = [meaning for meaning in meanings if meaning not in ("A", "B")]
-    return ["A", "B", *others] if form == "pairwise" and others and not choices else choices
-
-
 def _letters(row: MappedRow, form: Form, candidates: int) -> str:
     wanted = "two" if form == "pairwise" else f"two to {MAX_RANKED}"
     if not 2 <= candidates <= (2 if form == "pairwise" else MAX_RANKED):
@@ -200,53 +183,6 @@ def _letters(row: MappedRow, form: Form, candidates: int) -> str:
             "responses, or give images alone",
         )
     return ascii_uppercase[:candidates]
-
-
-def _label(row: MappedRow, form: Form, choices: Sequence[str], letters: str) -> tuple[str | None, list[float]]:
-    """What people said, and their single votes as ratings where they have a meaning and say more than the label."""
-    given = row.listed("label", "")
-    if form == "score":
-        scores = [score for vote in given if (score := _score(row, vote, choices)) is not None]
-        label = votes.mean_score(scores)
-        if label is not None:
-            _vote(row, label, choices)
-        return label, scores if len(scores) > 1 or any(score % 1 for score in scores) else []
-    known = choices or ([] if form == "ranking" else list(letters))
-    found = list(filter(None, (_vote(row, vote, known or [str(vote).strip()]) for vote in given)))
-    if form == "ranking" and (wrong := next((vote for vote in found if sorted(vote) != list(letters)), None)):
-        raise row.error(
-            "label", f"{wrong!r} is not an order of {letters}; write its letters, best first: {letters[::-1]}"
-        )
-    several = form == "pointwise" and len(found) > 1
-    return votes.majority(found), votes.first_of_two(found, choices) if several else []
-
-
-def _score(row: MappedRow, vote: Any, choices: Sequence[str]) -> float | None:
-    if cells.short(vote, row.source.table.decimal).casefold() not in row.source.columns.label_map:
-        with contextlib.suppress(ValueError):
-            return cells.number(vote, row.source.table.decimal)
-    meaning = _vote(row, vote, choices)
-    try:
-        return float(meaning) if meaning else None
-    except ValueError as error:
-        raise row.error("label", f"{meaning!r} is no score; want an integer") from error
-
-
-def _vote(row: MappedRow, vote: Any, known: Sequence[str]) -> str:
-    label_map = row.source.columns.label_map
-    try:
-        return votes.meaning(vote, label_map, known, row.source.table.decimal)
-    except ValueError as error:
-        way = "add it to label_map" if label_map else "leave it empty for a row without a label, or give a label_map"
-        raise row.error("label", f"{str(error)!r} is none of {', '.join([*label_map, *known])}; {way}") from error
-
-
-def _ratings(row: MappedRow) -> list[float]:
-    given = row.filled("ratings", ";")
-    try:
-        return [cells.number(rating, row.source.table.decimal) for rating in given]
-    except ValueError as error:
-        raise row.error("ratings", f"{given} are not all numbers; part them by ;") from error
 
 
 BENCHMARK = Benchmark(

@@ -49,6 +49,10 @@ def test_a_table_with_other_names_is_read_by_a_text_a_mapping_and_a_variable(vot
     assert list(custom.load("test")) == found
 
 
+def test_lines_of_a_script_are_one_text():
+    assert columns.parse(SAID.replace(", ", ",\n    ")) == columns.parse(SAID)
+
+
 keys = st.sampled_from([*columns.FIELDS])
 plain = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=20).map(str.strip)
 
@@ -68,8 +72,11 @@ def test_any_text_is_read_or_refused(text):
     ("said", "message"),
     [
         ("imgae=x", "'imgae' is nothing that a column can be; did you mean image?"),
-        ("image", "'image': want name=value; put values with commas in double quotes"),
-        ("question=Good, or bad", "'or bad': want name=value; put values with commas in double quotes"),
+        ("image", "'image': want name=value, as in table=votes.csv; quote values with"),
+        (
+            "question=Good, or bad",
+            "'or bad': want name=value, as in table=votes.csv; quote values with",
+        ),
         ("question=What's better?", "a quote is not closed; write a text with an apostrophe in double quotes"),
         ("label=a, label=b", "label is given twice: 'a' and 'b'"),
         ("label_map=good", "label_map: 'good': want label:meaning, as in model1:A"),
@@ -87,7 +94,7 @@ def test_a_text_that_cannot_be_read_says_why(said, message):
     [
         (
             "response_a=answr_1",
-            r"response_a=answr_1: no such column; did you mean answer_1\?; there are img_path, prompt",
+            r"response_a=answr_1: no such column; did you mean answer_1\? \(columns: img_path, prompt",
         ),
         ("image=Img_Path", r"image=Img_Path: no such column; did you mean img_path\?"),
         ("label=prefered", r"label=prefered: no such column; did you mean preferred\?"),
@@ -161,7 +168,7 @@ def test_the_example_of_an_error_works_for_this_very_table(votes, name):
 
 def test_a_table_without_anything_like_a_label_gets_no_example(votes):
     votes.write_text("name,city\nAda Lovelace,London\nEmmy Noether,Erlangen\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"no column form, question, label; there are name, city\.$"):
+    with pytest.raises(DataError, match=r"no column form, question, label \(columns: name, city\)$"):
         list(custom.load("test", folder=votes))
 
 

@@ -68,7 +68,7 @@ def cell(number, column, value):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: corruption.drop_column(table, "label"), ": no column label; there are .*form, question"),
+        (lambda table: corruption.drop_column(table, "label"), ": no column label \\(columns: .*form, question"),
         (corruption.drop_rows, ": holds no row"),
         (cell(1, "form", "choice"), ", row 1, column form: 'choice' is none of pointwise, pairwise, score, ranking"),
         (cell(1, "question", " "), ", row 1, column question: is empty; write what the judge is asked"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mtrl_judge_plugin.benchmarks import custom
-from mtrl_judge_plugin.benchmarks.reading import cells, parting, tables
+from mtrl_judge_plugin.benchmarks.reading import auto_split, cells, tables
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError
 
 SCORE = 'form=score, question="How good?", choices=1|2|3|4|5, image=img, label=stars'
@@ -95,12 +95,12 @@ def test_a_class_may_be_called_none_and_an_answer_none(folder):
 
 
 @pytest.mark.parametrize(("name", "expected"), [("votes;csv", (3.5, 4.0)), ("votes,csv", None)])
-def test_decimal_commas_are_those_of_files_parted_by_semicolons(folder, name, expected):
+def test_decimal_commas_are_those_of_files_with_semicolons(folder, name, expected):
     mark = name[5]
     cell = '"3,5;4"'
     (folder / "votes.csv").write_text(mark.join(["img", "stars", "all"]) + "\n" + mark.join(["a.png", "4", cell]))
     if expected is None:
-        with pytest.raises(DataError, match=r"row 1, column all \(ratings\): .* part them by ;"):
+        with pytest.raises(DataError, match=r"row 1, column all \(ratings\): .* separate them by ;"):
             labels(folder / "votes.csv", f"{SCORE}, ratings=all")
     else:
         (one,) = custom.load("test", folder=folder / "votes.csv", columns=f"{SCORE}, ratings=all")
@@ -172,15 +172,15 @@ def test_two_names_for_one_file_are_refused(folder):
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=2), max_size=40))
-def test_no_value_is_on_two_sides(found):
-    parts = parting.parted(found)
-    assert parts == parting.parted(found)
+def test_no_value_is_in_two_splits(found):
+    parts = auto_split.split_rows(found)
+    assert parts == auto_split.split_rows(found)
     for value in "abcdefgh":
         assert len({part for part, own in zip(parts, found, strict=True) if value in own}) <= 1
 
 
 def test_shares_are_those_promised():
-    parts = parting.parted([[str(number)] for number in range(1000)])
+    parts = auto_split.split_rows([[str(number)] for number in range(1000)])
     assert [parts.count(split) for split in ("train", "validation", "test")] == [800, 100, 100]
 
 
@@ -216,6 +216,12 @@ def test_answers_in_several_columns(folder):
     said = 'form=pairwise, question="Which is better?", image=img, responses=one+two, label=best'
     (one,) = custom.load("test", folder=folder / "votes.csv", columns=said)
     assert (one.responses, one.label) == (("a cat", "a dog"), "A")
+
+
+def test_a_ranking_without_a_label(folder):
+    (folder / "votes.csv").write_text("one,two,best\na cat,a dog,BA\na cat,a dog,nan\n", encoding="utf-8")
+    said = 'form=ranking, question="Best first?", responses=one+two, label=best'
+    assert labels(folder / "votes.csv", said) == ["BA", None]
 
 
 def test_a_spreadsheet_says_what_to_do(folder):

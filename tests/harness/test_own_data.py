@@ -70,7 +70,7 @@ def test_without_a_word_about_its_columns_the_task_says_what_to_write(environmen
     monkeypatch.setenv("MTRL_JUDGE_CUSTOM", f"table={folder / 'votes.csv'}")
     register()
     task = get_task_dict(["mtrl_judge_custom"], TaskManager(model_name="mtrl_judge"), "chat")["mtrl_judge_custom"]
-    assert "no column form, question, label; there are img_path, caption_shown, fits, topic, why" in task.missing
+    assert "no column form, question, label (columns: img_path, caption_shown, fits, topic, why" in task.missing
     assert (
         "for this table perhaps: image=img_path, group=img_path, text=caption_shown, label=fits, choices"
         in task.missing

@@ -27,10 +27,10 @@ def samples(out, split):
     return [row | json.loads(row["label"]) for row in read(out, split)]
 
 
-def test_rows_are_parted_by_image_the_same_at_every_run(votes, tmp_path, capsys):
+def test_rows_are_split_by_image_the_same_at_every_run(votes, tmp_path, capsys):
     assert prepare(votes, tmp_path / "a", "--near", "-1") == 0
     said = capsys.readouterr().err
-    assert "no column of splits: rows parted by image, 80% / 10% / 10%: train 240, validation 30, test 30" in said
+    assert "no split column: rows split by image, 80% / 10% / 10%: train 240, validation 30, test 30" in said
     assert "with split=auto among the columns, lmms-eval judges the test rows only" in said
     found = {split: samples(tmp_path / "a", split) for split in SPLITS}
     assert sum(map(len, found.values())) == ROWS - 6
@@ -43,7 +43,7 @@ def test_rows_are_parted_by_image_the_same_at_every_run(votes, tmp_path, capsys)
 
 def test_groups_go_before_images(votes, tmp_path, capsys):
     assert prepare(votes, tmp_path / "data", said=f"{own_votes.COLUMNS}, group=topic") == 0
-    assert "rows parted by group" in capsys.readouterr().err
+    assert "rows split by group" in capsys.readouterr().err
     topics = [{row["datasource"] for row in samples(tmp_path / "data", split)} for split in SPLITS]
     assert topics == [{"colours", "shades"}, set(), set()], "two groups, each too large for the others"
 
@@ -81,16 +81,20 @@ def test_own_splits_stay(votes, tmp_path, capsys):
     lines = [f"{line},{part}" for line, part in zip(text, ["part", *["train"] * 200, *["test"] * 100], strict=True)]
     votes.write_text("\n".join(lines), encoding="utf-8")
     assert prepare(votes, tmp_path / "data", "--near", "-1", said=f"{own_votes.COLUMNS}, split=part") == 0
-    assert "parted by" not in capsys.readouterr().err
+    assert "rows split by" not in capsys.readouterr().err
     assert [len(samples(tmp_path / "data", split)) for split in SPLITS] == [192, 0, 100]
 
 
-def test_another_table_or_other_columns_are_another_folder(votes, tmp_path, capsys):
+def test_another_table_or_other_columns_are_another_folder(votes, tmp_path, capsys, monkeypatch):
     assert prepare(votes, tmp_path / "data") == 0
     assert prepare(votes, tmp_path / "data") == 0
     assert "up to date, nothing to do" in capsys.readouterr().out
     assert prepare(votes, tmp_path / "data", said=f"{own_votes.COLUMNS}, reasoning=why") == 2
     assert "--columns was" in capsys.readouterr().err
+    monkeypatch.setenv("MTRL_JUDGE_CUSTOM", f"table={votes}, {own_votes.COLUMNS}")
+    assert main(["prepare", "custom", "--out", str(tmp_path / "other")]) == 0
+    monkeypatch.setenv("MTRL_JUDGE_CUSTOM", f"table={votes}, {own_votes.COLUMNS}, text=why")
+    assert main(["prepare", "custom", "--out", str(tmp_path / "other")]) == 2
     votes.write_text(votes.read_text(encoding="utf-8-sig") + "pics/00003.png,a red thing,TRUE,colours,,,\n")
     assert prepare(votes, tmp_path / "data") == 2
     assert "a benchmark has changed" in capsys.readouterr().err

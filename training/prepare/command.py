@@ -53,12 +53,12 @@ Examples:
         question="Which answer is better?"'
 
 Your own table, `custom` (.csv, .tsv, .jsonl, .json, .parquet; exports of Label Studio, Argilla and Doccano):
-  --columns says which of its columns is what, as name=COLUMN, parted by commas; a column that has one of our names
+  --columns says which of its columns is what, as name=COLUMN, separated by commas; a column that has one of our names
   needs no mention. docs/your-own-data.md explains it with examples.
 """
     + columns.explained(4)
     + """
-  Rows without a split are parted 80/10/10 by group, else by image, else by text.
+  Without a split column, rows are split 80/10/10 by group, else by image, else by text.
 """
 )
 

@@ -87,7 +87,7 @@ def number(value: Any, decimal: str = ".") -> float:
 
 
 def items(value: Any, mark: str) -> list[Any]:
-    """A cell of several values as a list: a list as it is, a JSON or Python list, else text parted by `mark`.
+    """A cell of several values as a list: a list as it is, a JSON or Python list, else text separated by `mark`.
 
     >>> items("4; 5", ";"), items('["a", "b"]', ""), items("['a', 'b']", "|"), items(3.0, ";"), items(None, ";")
     (['4', '5'], ['a', 'b'], ['a', 'b'], [3.0], [])

@@ -23,7 +23,7 @@ from mtrl_judge_plugin.sample import Form
 VARIABLE = "MTRL_JUDGE_CUSTOM"
 CANDIDATES = tuple(f"response_{letter}" for letter in "abcdef")
 SPLITS = ("train", "validation", "test")
-#: As `split`: parted by group, see reading/parting.py.
+#: As `split`: rows are split by group, see reading/auto_split.py.
 AUTO = "auto"
 #: What a column may be -> what it holds. `mtrl-judge prepare --help` prints this.
 FIELDS = {
@@ -32,12 +32,12 @@ FIELDS = {
     "label": "the human verdict, one of the choices; empty: not labelled. A pair's is A or B, a ranking's its letters, "
     "best first: BAC. Several columns (vote_1+vote_2+vote_3) or a list: one vote a person",
     "image": "one image: its path, relative to the table's folder, or in parquet its bytes",
-    "images": 'several: a list, paths parted by ";", or several columns (left+right)',
+    "images": 'several: a list, paths separated by ";", or several columns (left+right)',
     "text": "what the judge sees besides: a caption, the user's request",
     **dict.fromkeys(CANDIDATES, "the candidate texts; without any, the images are a pair's or a ranking's candidates"),
     "responses": "the candidate texts as a list, or several columns",
-    "choices": 'the possible verdicts: a list, or parted by "|". A pair has A and B without it',
-    "ratings": 'single human ratings: a list, numbers parted by ";", or several columns (rater_1+rater_2). For '
+    "choices": 'the possible verdicts: a list, or separated by "|". A pair has A and B without it',
+    "ratings": 'single human ratings: a list, numbers separated by ";", or several columns (rater_1+rater_2). For '
     "pointwise rows, ratings rise towards the first choice",
     "id": "any name, each only once; else the file's name and the row's number",
     "group": "rows that are not independent share it: the unit of confidence intervals and of splits",
@@ -132,7 +132,7 @@ def unknown_column(key: str, value: str, columns: Iterable[str]) -> str:
     columns = list(columns)
     meant = near(value, columns)
     constant = "" if meant else f"; no text for all rows either ({_CONSTANTS})"
-    return f"{key}={value}: no such column{meant}{constant}; there are {', '.join(columns)}"
+    return f"{key}={value}: no such column{meant}{constant} (columns: {', '.join(columns)})"
 
 
 def explained(indent: int) -> str:
@@ -166,7 +166,7 @@ def _of_text(text: str) -> dict[str, str]:
         key, equals, value = part.partition("=")
         key = key.strip()
         if not equals:
-            raise DataError(f"{part.strip()!r}: want name=value; put values with commas in double quotes")
+            raise DataError(f"{part.strip()!r}: want name=value, as in table=votes.csv; quote values with commas")
         if key in values:
             raise DataError(f"{key} is given twice: {values[key]!r} and {value.strip()!r}")
         values[key] = value.strip()

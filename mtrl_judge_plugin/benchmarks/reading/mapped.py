@@ -49,7 +49,7 @@ class MappedRow(Row):
         return prose(self.get(column)).strip()
 
     def listed(self, column: str, mark: str) -> list[Any]:
-        """The values of a cell that holds several, parted by `mark` where it is text; blank ones are left out."""
+        """The values of a cell that holds several, separated by `mark` where it is text; blank ones are left out."""
         return [value for value in items(self.get(column), mark) if not is_blank(value)]
 
     def filled(self, column: str, mark: str) -> list[Any]:
@@ -109,11 +109,11 @@ def mapped(table: Table, columns: Columns) -> Mapped:
             constants[field] = said
         elif said:
             wrong = next((part for part in parts if part not in table.columns), said) if field in SEVERAL else said
-            raise AbsentError(f"{table.path}: {unknown_column(field, wrong, table.columns)}.{_way_out(table)}")
+            raise AbsentError(f"{table.path}: {unknown_column(field, wrong, table.columns)}{_way_out(table)}")
     missing = [field for field in _NEEDED if field not in names and field not in constants]
     if missing:
         raise AbsentError(
-            f"{table.path}: no column {', '.join(missing)}; there are {', '.join(table.columns)}.{_way_out(table)}"
+            f"{table.path}: no column {', '.join(missing)} (columns: {', '.join(table.columns)}){_way_out(table)}"
         )
     if "annotator" in names and "id" not in names:
         raise AbsentError(f"{table.path}: annotator needs id: the column by which rows are one question")
@@ -126,7 +126,7 @@ def mapped(table: Table, columns: Columns) -> Mapped:
 def _way_out(table: Table) -> str:
     example = guessing.example(table)
     return (
-        f" Say which column is what, in {VARIABLE} or --columns; for this table perhaps: {example}" if example else ""
+        f". Say which column is what, in {VARIABLE} or --columns; for this table perhaps: {example}" if example else ""
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mtrl_judge_plugin.benchmarks.reading import exports, parting, tables
+from mtrl_judge_plugin.benchmarks.reading import auto_split, exports, tables
 from mtrl_judge_plugin.benchmarks.reading.columns import AUTO, SPLITS, Columns
 from mtrl_judge_plugin.benchmarks.reading.mapped import Mapped, MappedRow, mapped
 
@@ -23,7 +23,7 @@ class OwnTables:
 
     Attributes:
         tables: the files.
-        parts: the split of each row where they are parted here; None: each row says its own.
+        parts: the split of each row where no column says it; None: each row says its own.
     """
 
     tables: Sequence[Mapped]
@@ -44,8 +44,9 @@ class OwnTables:
             yield row, self.parts[place] if self.parts is not None else _split(row)
 
     def revisions(self) -> dict[str, str]:
-        """Each file with its digest."""
-        return {str(one.table.path): hashlib.sha256(one.table.path.read_bytes()).hexdigest() for one in self.tables}
+        """Each file with its digest, and what the user says of them."""
+        digests = {one.table.path.name: hashlib.sha256(one.table.path.read_bytes()).hexdigest() for one in self.tables}
+        return digests | {"columns": repr(self.tables[0].columns)}
 
 
 def row_id(row: MappedRow) -> str:
@@ -53,13 +54,13 @@ def row_id(row: MappedRow) -> str:
     return row.name("id") or f"{row.file.stem}-{row.number}"
 
 
-def own_tables(paths: Sequence[Path], columns: Columns, always_part: bool = False) -> OwnTables:
-    """Open tables, and part their rows where the user says `split=auto`.
+def own_tables(paths: Sequence[Path], columns: Columns, always_split: bool = False) -> OwnTables:
+    """Open tables, and split their rows where the user says `split=auto`.
 
     Args:
         paths: the files.
         columns: what the user says of them.
-        always_part: also where no table has a column of splits.
+        always_split: also where no table has a split column.
 
     Raises:
         DataError: one cannot be read, or its columns cannot be found.
@@ -67,18 +68,18 @@ def own_tables(paths: Sequence[Path], columns: Columns, always_part: bool = Fals
     found = [mapped(exports.flat(tables.opened(path)), columns) for path in paths]
     said = any(one.constants.get("split") == AUTO for one in found)
     has_splits = any("split" in one.names or "split" in one.constants for one in found)
-    return OwnTables(found, _parts(found) if said or (always_part and not has_splits) else None)
+    return OwnTables(found, _parts(found) if said or (always_split and not has_splits) else None)
 
 
 def _parts(found: Sequence[Mapped]) -> list[str]:
-    kinds, values = zip(*map(parting.keys, _rows(found)), strict=True)
-    parts = parting.parted(values)
+    kinds, values = zip(*map(auto_split.split_keys, _rows(found)), strict=True)
+    parts = auto_split.split_rows(values)
     counts = Counter(parts)
-    shares = " / ".join(f"{share:.0%}" for share in parting.SHARES.values())
+    shares = " / ".join(f"{share:.0%}" for share in auto_split.SHARES.values())
     numbers = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS)
     tqdm.write(
-        f"custom: no column of splits: rows parted by {' and '.join(dict.fromkeys(kinds))}, {shares}: {numbers}. The "
-        "same at every run; with split=auto among the columns, lmms-eval judges the test rows only",
+        f"custom: no split column: rows split by {' and '.join(dict.fromkeys(kinds))}, {shares}: {numbers}. The same "
+        "at every run; with split=auto among the columns, lmms-eval judges the test rows only",
         file=sys.stderr,
     )
     return parts

@@ -1,6 +1,6 @@
 """Table files as other people save them: .csv, .tsv, .jsonl, .json and .parquet.
 
-A CSV may come from Excel: with a byte order mark or as UTF-16 or Windows-1252, parted by semicolons (then with decimal
+A CSV may come from Excel: with a byte order mark or as UTF-16 or Windows-1252, with semicolons (then with decimal
 commas), with a first line `sep=;`, with empty columns and rows at its end.
 """
 
@@ -112,7 +112,7 @@ def _csv(path: Path) -> Table:
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     first = 2 if said else 1
     try:
-        header = _names(next(lines, []))
+        header = _names(next(filter(any, lines), []))
         rows = [_row(path, header, cells, lines.line_num + first - 1) for cells in lines if cells]
     except csv.Error as error:
         raise DataError(f"{path}, line {lines.line_num + first - 1}: cannot be read: {error}") from error
@@ -120,7 +120,7 @@ def _csv(path: Path) -> Table:
 
 
 def _delimiter(text: str, candidates: str) -> str:
-    """What parts the columns of the header: of the candidates the most frequent one outside of quotes."""
+    """What separates the columns of the header: of the candidates the most frequent one outside of quotes."""
     header = re.sub(r'"(?:[^"]|"")*"', "", text[: 1 << 20]).lstrip().partition("\n")[0]
     return max(candidates, key=header.count)
 

@@ -1,4 +1,4 @@
-"""Splits for tables without a column of splits: the same at every run, and no image or text on two sides."""
+"""Splits for tables without a split column: the same at every run, and no image or text in two splits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _IMAGES = ("image", "images")
 
 
-def keys(row: MappedRow) -> tuple[str, list[str]]:
-    """What a row is parted by: the name of a field, and its values; rows with a value in common stay together.
+def split_keys(row: MappedRow) -> tuple[str, list[str]]:
+    """What a row is split by: the name of a field, and its values; rows with a value in common stay together.
 
     The group where the table has groups, else the images, else the text.
     """
@@ -30,12 +30,12 @@ def keys(row: MappedRow) -> tuple[str, list[str]]:
     return "text", [row.prose("text")] if row.prose("text") else []
 
 
-def parted(found: Sequence[Sequence[str]]) -> list[str]:
-    """A split for each row, by the values that it is parted by: see SHARES. A row without any is parted by itself.
+def split_rows(found: Sequence[Sequence[str]]) -> list[str]:
+    """A split for each row, by its values; see SHARES. A row without any value stands alone.
 
     Rows that belong together and are more than the share of test are all for training.
 
-    >>> parted([["a"], ["a", "b"], ["b"]])
+    >>> split_rows([["a"], ["a", "b"], ["b"]])
     ['train', 'train', 'train']
     """
     values: dict[str, int] = {}
