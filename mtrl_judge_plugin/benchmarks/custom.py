@@ -155,7 +155,7 @@ def _image(row: MappedRow, column: str, cell: Any) -> str | Broken:
             found = locator.cell(cell)
         return row.images(column, [found], within=locator.folder)[0]
     except UnusableError:
-        shown = f"{str(cell)[:200]!r}: no such file below {locator.folder}; image_folder= names another folder"
+        shown = f"{str(cell)[:200]!r}: no such file below {locator.folder.absolute()}; image_folder= names another"
         return Broken(str(row.error(column, shown)))
     except ImageError as error:
         return Broken(str(row.error(column, str(error))))

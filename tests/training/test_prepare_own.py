@@ -5,6 +5,7 @@ import json
 import own_votes
 import pytest
 
+from mtrl_judge_plugin.benchmarks import custom
 from mtrl_judge_plugin.benchmarks.prepared import read
 from mtrl_judge_plugin.commands.cli import main
 
@@ -39,6 +40,12 @@ def test_rows_are_split_by_image_the_same_at_every_run(votes, tmp_path, capsys):
     assert prepare(votes, tmp_path / "b", "--near", "-1") == 0
     for split in SPLITS:
         assert (tmp_path / f"a/{split}.jsonl").read_bytes() == (tmp_path / f"b/{split}.jsonl").read_bytes()
+
+
+def test_lmms_eval_judges_the_same_test_rows_with_split_auto(votes, tmp_path):
+    assert prepare(votes, tmp_path / "data", "--near", "-1") == 0
+    judged = custom.load("test", columns=f"table={votes}, {own_votes.COLUMNS}, split=auto")
+    assert {one.id for one in judged} == {row["id"] for row in samples(tmp_path / "data", "test")}
 
 
 def test_groups_go_before_images(votes, tmp_path, capsys):
