@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,6 +178,15 @@ def test_the_table_and_the_folder_are_said_once(votes):
         list(custom.load("test", folder=votes, columns=f"table={votes}"))
     with pytest.raises(DataError, match=r"table=gone\.csv: no such file or folder"):
         list(custom.load("test", columns="table=gone.csv"))
+
+
+def test_the_guide_says_the_same_in_a_variable_and_in_a_yaml():
+    page = (Path(__file__).parents[2] / "docs/your-own-data.md").read_text(encoding="utf-8")
+    variable = columns.parse(re.search(r"MTRL_JUDGE_CUSTOM='(.*?)'", page, re.DOTALL)[1])
+    block = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1].replace("!function ", "")
+    in_yaml = columns.parse(yaml.safe_load(block)["metadata"]["options"]["columns"])
+    assert {**in_yaml.given, "text": "prompt"} == variable.given
+    assert (in_yaml.label_map, in_yaml.table) == (variable.label_map, variable.table)
 
 
 def test_help_and_docs_name_every_field():
