@@ -224,6 +224,13 @@ def test_a_ranking_without_a_label(folder):
     assert labels(folder / "votes.csv", said) == ["BA", None]
 
 
+def test_half_an_emoji_becomes_a_question_mark(folder):
+    row = '{"id": "x\\ud83d", "img": "a.png", "stars": 3, "question": "How good\\ud83d?", "form": "score"}'
+    (folder / "votes.jsonl").write_text(row)
+    (one,) = custom.load("test", folder=folder / "votes.jsonl", columns="image=img, label=stars, choices=1|2|3")
+    assert (one.id, one.question) == ("x?", "How good??")
+
+
 def test_a_spreadsheet_says_what_to_do(folder):
     (folder / "votes.xlsx").write_bytes(b"PK")
     with pytest.raises(

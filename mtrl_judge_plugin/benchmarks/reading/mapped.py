@@ -18,7 +18,7 @@ from mtrl_judge_plugin.benchmarks.reading.columns import (
     unknown_column,
 )
 from mtrl_judge_plugin.benchmarks.reading.locating import Locator
-from mtrl_judge_plugin.benchmarks.reading.rows import AbsentError, DataError, Row
+from mtrl_judge_plugin.benchmarks.reading.rows import AbsentError, DataError, Row, readable
 from mtrl_judge_plugin.benchmarks.reading.tables import Table
 
 _NEEDED = ("form", "question", "label")
@@ -42,11 +42,11 @@ class MappedRow(Row):
 
     def name(self, column: str) -> str:
         """The cell of a column that names something; "" where it holds nothing."""
-        return name(self.get(column), self.source.table.decimal)
+        return readable(name(self.get(column), self.source.table.decimal))
 
     def prose(self, column: str) -> str:
         """The cell of a text column, without white space around it."""
-        return prose(self.get(column)).strip()
+        return readable(prose(self.get(column)).strip())
 
     def listed(self, column: str, mark: str) -> list[Any]:
         """The values of a cell that holds several, separated by `mark` where it is text; blank ones are left out."""
