@@ -51,6 +51,8 @@ class Benchmark:
         source: where the data comes from, for the record of a training run.
         load_with_reasoning: (split, task) -> pairs of a Sample and the reasoning to learn, where there is any.
         count: (split, task) -> how many samples there are, for progress bars, where that is cheap to tell.
+        configured: (what a user says of columns) -> the benchmark of the user's own tables, for training; None: it has
+            columns of its own.
     """
 
     load: Callable[..., Iterable[Sample]]
@@ -60,6 +62,7 @@ class Benchmark:
     source: Revisions | None = None
     load_with_reasoning: Callable[[str, str], Iterable[tuple[Sample, str]]] | None = None
     count: Callable[[str, str], int] | None = None
+    configured: Callable[[str | None], Benchmark] | None = None
 
     def check(self, split: str, task: str) -> None:
         """Check the name of a split and of a task.
@@ -81,6 +84,8 @@ def names() -> list[str]:
 def find(name: str) -> Benchmark:
     """The benchmark of a name: one of `names()`, or a module of yours, by its dotted path or its bare name.
 
+    A module of yours is looked for on Python's path, then in the current folder.
+
     Raises:
         BenchmarkError: there is no such module, or it is not a benchmark.
         Exception: whatever an error in the module itself raises, such as a missing package or a syntax error.
@@ -101,6 +106,10 @@ def module_of(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if not f"{path}.".startswith(f"{error.name}."):
             raise  # the module exists and lacks a package of its own
+        here = os.getcwd()  # on Python's path with `python -m`, but not in a command such as lmms-eval
+        if here not in sys.path and Path(here, *path.split(".")).with_suffix(".py").is_file():
+            sys.path.append(here)
+            return module_of(name)
         raise BenchmarkError(_not_found(name)) from error
     except (TypeError, ValueError) as error:  # "", ".mine"
         raise BenchmarkError(_not_found(name)) from error
@@ -135,8 +144,7 @@ def _not_found(name: str) -> str:
     meant = f"; did you mean {close[0]}?" if close else ""
     file = f"{name.replace('.', os.sep)}.py"
     places = ", ".join(str(Path(place).resolve()) for place in sys.path if Path(place).is_dir())
-    here = "; it is in the current folder: set PYTHONPATH=." if Path(file).is_file() else ""
     return (
         f"no benchmark {name!r}{meant}: it is none of this package's ({', '.join(names())}), and no folder on Python's "
-        f"path holds {file} ({places}){here or '; set PYTHONPATH to the folder that holds it'}"
+        f"path holds {file} ({places}), nor does the current folder; set PYTHONPATH to the folder that holds it"
     )

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from mtrl_judge_plugin import images, variants
 from mtrl_judge_plugin.benchmarks import prepared
 from mtrl_judge_plugin.sample import Sample
-from mtrl_judge_plugin.training.prepare import PrepareError, budget, sources
+from mtrl_judge_plugin.training.prepare import PrepareError, budget
 from mtrl_judge_plugin.training.prepare.duplicates import HeldOut, Signature
 from mtrl_judge_plugin.training.prepare.sources import Chosen
 from mtrl_judge_plugin.training.prepare.workbench import KnownImage, Workbench
@@ -81,7 +81,7 @@ class Collector:
         """
         keep = {f"{one.name}:{task}" for one in benchmarks for task in one.tasks}
         # A judge is tested on the other tasks of a benchmark too: their images are held out as well.
-        readers = benchmarks if split == "train" else [sources.find(one.name) for one in benchmarks]
+        readers = benchmarks if split == "train" else [one.whole for one in benchmarks]
         waiting: list[tuple[Signature, str]] = []  # a split is not compared with itself
         for key, sample, reasoning in self._samples([one for one in readers if split in one.splits], split):
             pictures, problem = self._images(sample, key, split)

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from mtrl_judge_plugin.benchmarks.prepared import MANIFEST, SPLITS
+from mtrl_judge_plugin.benchmarks.reading import columns
 from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
 from mtrl_judge_plugin.benchmarks.registry import BenchmarkError
 from mtrl_judge_plugin.installation.requirements import how_to_install
@@ -18,7 +19,8 @@ from mtrl_judge_plugin.terminal import flags
 from mtrl_judge_plugin.training.prepare import PrepareError
 from mtrl_judge_plugin.training.prepare.mixing import MIXINGS
 
-DESCRIPTION = """\
+DESCRIPTION = (
+    """\
 Reads judging benchmarks and writes training data: train.jsonl, validation.jsonl, test.jsonl, the image files and
 manifest.json. `mtrl-judge sft` and `mtrl-judge grpo` read such a folder; it has OpenRLHF's and TRL's columns (messages,
 images, label, datasource).
@@ -44,8 +46,21 @@ Examples:
     mtrl-judge prepare embedded --out data --limit alignment=4000,pairwise=6000 --mixing temperature --temperature 3 \\
         --model Qwen/Qwen3-VL-4B-Instruct --max-tokens 3072
   A benchmark of your own (mine.py, see docs/EXTENDING.md), without any image of the embedded one:
-    PYTHONPATH=. mtrl-judge prepare mine --out data --held-out embedded
+    mtrl-judge prepare mine --out data --held-out embedded
+  Your own table of judgments (see below):
+    mtrl-judge prepare custom --out data --columns 'table=votes.csv, image=img_path, response_a=answer_1,
+        response_b=answer_2, label=preferred, label_map="model1:A,model2:B", form=pairwise,
+        question="Which answer is better?"'
+
+Your own table, `custom` (.csv, .tsv, .jsonl, .json, .parquet; exports of Label Studio, Argilla and Doccano):
+  --columns says which of its columns is what, as name=COLUMN, separated by commas; a column that has one of our names
+  needs no mention. docs/your-own-data.md explains it with examples.
 """
+    + columns.explained(4)
+    + """
+  Without a split column, rows are split 80/10/10 by group, else by image, else by text.
+"""
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=flags.path,
         metavar="FOLDER",
         help=f"local data sets, one folder each; the hub is asked for the others (default: ${DATA_ROOT})",
+    )
+    parser.add_argument(
+        "--columns",
+        type=flags.text,
+        metavar="TEXT",
+        help=f"of custom: the table, and which of its columns is what (default: ${columns.VARIABLE})",
     )
     parser.add_argument("--out", required=True, type=flags.path, metavar="FOLDER", help="a new or empty folder")
     parser.add_argument(

@@ -38,6 +38,7 @@ class Options:
     model: str | None = None
     max_tokens: int | None = None
     seed: int = 0
+    columns: str | None = None
 
 
 def prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
@@ -59,8 +60,8 @@ def prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
 
 
 def _prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
-    chosen = sources.choose(options.benchmarks, options.tasks)
-    held_out = [sources.held_out(spec) for spec in options.held_out]
+    chosen = sources.choose(options.benchmarks, options.tasks, options.columns)
+    held_out = [sources.held_out(spec, options.columns) for spec in options.held_out]
     limits = _limits(options.limit, chosen)
     made_from = _made_from(options, [*chosen, *held_out])
     finished = _finished(out, made_from)
@@ -83,7 +84,7 @@ def _prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
                 collector.hold_out(one, split)
         for one in chosen:
             for split in [name for name in one.splits if name not in prepared.SPLITS]:
-                collector.hold_out(sources.find(one.name), split)
+                collector.hold_out(one.whole, split)
         for split in ("test", "validation", "train"):
             collector.collect(chosen, split)
         manifest = {

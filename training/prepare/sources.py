@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mtrl_judge_plugin.benchmarks import registry
+from mtrl_judge_plugin.benchmarks.reading.rows import DataError
 from mtrl_judge_plugin.benchmarks.registry import Benchmark, BenchmarkError
 from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.training.prepare import PrepareError
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Chosen:
     name: str
     benchmark: Benchmark
     tasks: tuple[str, ...]
+
+    @property
+    def whole(self) -> Chosen:
+        """The benchmark with all of its tasks."""
+        return Chosen(self.name, self.benchmark, tuple(self.benchmark.tasks))
 
     @property
     def splits(self) -> Sequence[str]:
@@ -47,27 +54,40 @@ class Chosen:
             yield from ((sample, "") for sample in self.benchmark.load(split, task))
 
 
-def find(name: str) -> Chosen:
+def find(name: str, columns: str | None = None) -> Chosen:
     """A benchmark by its name, with all of its tasks.
+
+    Args:
+        name: of the benchmark.
+        columns: what the user says of the tables of a benchmark that takes any (`custom`).
 
     Raises:
         BenchmarkError: there is no such benchmark, or it names no splits or tasks.
+        PrepareError: the user's tables cannot be read.
     """
     benchmark = registry.find(name)
+    if benchmark.configured:
+        try:
+            benchmark = benchmark.configured(columns)
+        except DataError as error:
+            raise PrepareError(f"{name} cannot be read: {error}") from error
     if not benchmark.splits or not benchmark.tasks:
         raise BenchmarkError(
             f"{name}: training needs its splits and tasks: BENCHMARK = Benchmark(load, splits=..., tasks=...)"
         )
-    return Chosen(name, benchmark, tuple(benchmark.tasks))
+    return Chosen(name, benchmark, ()).whole
 
 
-def choose(names: Sequence[str], tasks: Sequence[str]) -> list[Chosen]:
+def choose(names: Sequence[str], tasks: Sequence[str], columns: str | None = None) -> list[Chosen]:
     """Benchmarks with the chosen tasks: each "TASK" (of every benchmark that has it) or "NAME:TASK"; none = all.
 
     Raises:
         BenchmarkError: an unknown benchmark or task, or a benchmark of which no task was chosen.
+        PrepareError: as `find`.
     """
-    found = [find(name) for name in dict.fromkeys(names)]
+    found = [find(name, columns) for name in dict.fromkeys(names)]
+    if columns and not any(registry.find(name).configured for name in names):
+        raise BenchmarkError(f"--columns is of your own tables; name the benchmark custom, not {', '.join(names)}")
     everything = [f"{one.name}:{task}" for one in found for task in one.tasks]
     for wanted in tasks:
         if not any(wanted in (full, full.rpartition(":")[2]) for full in everything):
@@ -82,15 +102,16 @@ def choose(names: Sequence[str], tasks: Sequence[str]) -> list[Chosen]:
     ]
     for one in chosen:
         if not one.tasks:
-            raise BenchmarkError(f"no task of {one.name} is chosen; it has {', '.join(find(one.name).tasks)}")
+            raise BenchmarkError(f"no task of {one.name} is chosen; it has {', '.join(one.benchmark.tasks)}")
     return chosen
 
 
-def held_out(spec: str) -> Chosen:
+def held_out(spec: str, columns: str | None = None) -> Chosen:
     """A benchmark to keep out of training, "NAME" or "NAME:TASK".
 
     Raises:
         BenchmarkError: an unknown benchmark or task.
+        PrepareError: as `find`.
     """
     name, _, task = spec.partition(":")
-    return choose([name], [task] if task else [])[0]
+    return choose([name], [task] if task else [], columns)[0]

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -22,6 +23,9 @@ from mtrl_judge_plugin.sample import Sample, SampleError
 
 #: Environment variable: the folder that holds data sets, one folder each.
 DATA_ROOT = "MTRL_JUDGE_DATA"
+#: So many of the rows that are left out are named.
+_NAMED = 5
+AnyRow = TypeVar("AnyRow", bound=Row)
 _announced: set[str] = set()
 
 
@@ -126,7 +130,7 @@ class Source:
 
 
 def samples(
-    rows: Iterable[Row], convert: Callable[[Row], Iterable[Sample]], what: str, total: int | None = None
+    rows: Iterable[AnyRow], convert: Callable[[AnyRow], Iterable[Sample]], what: str, total: int | None = None
 ) -> Iterator[Sample]:
     """The Samples of rows, behind a progress bar; rows that cannot be used are counted, and said at the end.
 
@@ -140,6 +144,7 @@ def samples(
         DataError: no row gives a Sample; or what `convert` raises, a SampleError with its place.
     """
     left_out: dict[str, int] = {}
+    places: list[str] = []
     used = 0
     for row in tqdm(rows, desc=f"Reading {what}", total=total, unit=" rows", leave=False):
         try:
@@ -148,6 +153,7 @@ def samples(
                 yield sample
         except UnusableError as error:
             left_out[str(error)] = left_out.get(str(error), 0) + 1
+            places.append(f"{row.file.name} row {row.number}")
         except SampleError as error:
             raise DataError(f"{row.file}, row {row.number}: {error}") from error
     for counted in _counting:
@@ -157,7 +163,8 @@ def samples(
     if not used:
         raise DataError(f"{what}: no row can be used ({reasons or 'the split is empty'})")
     if left_out:
-        tqdm.write(f"{what}: {used} samples; rows left out: {reasons}", file=sys.stderr)
+        named = ", ".join(places[:_NAMED]) + (", ..." if len(places) > _NAMED else "")
+        tqdm.write(f"{what}: {used} samples; rows left out: {reasons} ({named})", file=sys.stderr)
 
 
 #: Of everyone who counts rows that are left out.
