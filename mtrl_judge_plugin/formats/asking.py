@@ -55,7 +55,8 @@ _NEGATED = re.compile(
     r"(?:\b(?:not|never|instead of|rather than|nicht|nunca|avoid|treat|ignore|regardless|whether)\b|"
     r"n['’]t\b)[^.!?,\n]{0,40}$|"
     r"\b(?:such as|including|between|difference|starting from|(?<!choice )(?<!choose )(?<!chosen )(?<!select )"
-    r"(?<!selected )(?<!pick )(?<!one )(?<!option )(?<!choices )from|like)\b[^.!?,\n]{0,20}$|不要[^。\n]{0,12}$",
+    r"(?<!selected )(?<!pick )(?<!one )(?<!option )(?<!choices )from"
+    r"(?! (?:this|these|the (?:following|set|list|labels|options)))|like)\b[^.!?,\n]{0,20}$|不要[^。\n]{0,12}$",
     re.IGNORECASE,
 )
 SENTENCE_END = re.compile(

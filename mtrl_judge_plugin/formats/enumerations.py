@@ -174,6 +174,10 @@ _BARE = re.compile(
 )
 
 
+#: From so many words on, "other" may be one of them.
+_CLASSES = 3
+
+
 def plain(told: str) -> Iterator[Listed]:
     """Lists of plain words, where the prompt says that one of them is all it wants: "agree, disagree or undecided"."""
     for match in _BARE.finditer(told):
@@ -198,7 +202,8 @@ def plain(told: str) -> Iterator[Listed]:
         differ = set(literals) if all(len(word) == 1 for word in literals) else set(map(folded, literals))  # "m or M"
         if len(differ) < 2 or not (strict or plainly) or is_example(told, start):
             continue
-        if any(_NO_WORD.fullmatch(word) for word in literals) or match["list"] == "N/A":
+        words = [word for word in literals if word.casefold() != "other" or len(literals) < _CLASSES]
+        if any(_NO_WORD.fullmatch(word) for word in words) or match["list"] == "N/A":
             continue
         yield Listed(literals, start, end, "bare", strict, leads(told, start))
     for match in _IDEOGRAPHS.finditer(told):

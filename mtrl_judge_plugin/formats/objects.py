@@ -161,9 +161,15 @@ def _in_place(value: Any, allowed: Value, key: str) -> Any:
         raise UnreadableError(f'"{key}" must be {allowed.description}, not {value}')
     written = str(value) if not isinstance(value, bool) else str(value).lower()
     found = allowed.find(written)
+    if found is None and not isinstance(value, (str, bool)) and value in map(_number, allowed.literals):
+        return value  # 1 for "1.0"
     if found is None:
         raise UnreadableError(f'"{key}" must be {allowed.description}, not {written[:80]!r}')
     return found if isinstance(value, str) else value
+
+
+def _number(literal: str) -> float | None:
+    return float(literal) if re.fullmatch(r"[-+]?\d+(?:\.\d+)?", literal) else None
 
 
 def _typed(value: Any, allowed: Value | None) -> Any:

@@ -34,7 +34,7 @@ _STARS = re.compile(r"\b(?P<one>one|1)\s(?:to|and)\s(?P<many>five|ten|three|seve
 _WORDS = {"one": 1, "three": 3, "four": 4, "five": 5, "seven": 7, "ten": 10}
 #: What a sentence speaks of that names the scale.
 _SCALE = re.compile(
-    r"score|rate\b|rating|scale|grade|mark|point|evaluate|number|integer|digit|value|star|level|share|percent|"
+    r"score|rate\b|rating|\branging|scale|grade|mark|point|evaluate|number|integer|digit|value|star|level|share|percent|"
     r"per cent|quality|decimal|float|"
     r"avali|classifi|puntu|evalu|benot|confidence|probability|similarity|agree|점|정수|"
     r"分|评|整数|数字|Zahl|Note|Punkt|Skala|bewerte|nota|punt|número|escala|entero|nombre|entier|点|採点|数値|段階|評価",

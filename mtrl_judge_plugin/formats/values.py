@@ -167,7 +167,9 @@ class Value:
         """A short literal behind the noun that the prompt has before it: "Output (m)", "Chatbot A"."""
         match = re.fullmatch(r"(?P<noun>[^\W\d_]{3,14})\s+(?P<literal>\S{1,12})", unwrapped(text))
         literal = self.find(match["literal"]) if match and len(match["literal"]) < len(text) else None
-        if match is None or literal is None or len(literal) > _SHORT or self.numeric:
+        if match is None or literal is None or len(literal) > _SHORT:
+            return None
+        if self.numeric and not _ITEM.fullmatch(match["noun"]):
             return None
         return literal if f" {tokens(match['noun'])} {tokens(literal)} " in f" {tokens(self.context)} " else None
 
@@ -181,6 +183,10 @@ _MOST_CHOICES = 20
 _LONGEST_GLOSS = 200
 #: Characters of a literal that is a name: "A", "2", "III".
 _SHORT = 3
+#: What is counted in a prompt: the reply "Response 2" is the number 2.
+_ITEM = re.compile(
+    r"response|answer|option|image|candidate|model|assistant|output|caption|video|passage", re.IGNORECASE
+)
 _NUMBER = re.compile(
     r"(?P<number>[-+]?(?:\d{1,12}(?:\.\d{1,12})?|\.\d{1,12}))"
     r"(?:\s*(?:/|out of|of|von|de|sur|su|sobre)\s*(?P<most>\d{1,6}(?:\.\d{1,3})?))?"

@@ -308,6 +308,10 @@ def _value_in(segment: str, key: str) -> Value | None:
     scale = named_scale("", value)
     if scale.low is not None and scale.high is not None:
         return Value(numeric=True, low=scale.low, high=scale.high, whole=scale.whole)
+    if either := re.match(
+        r"(?:can )?(?:must |should )?(?:only )?(?:be )?(?:either )?(-?[\d.]*\d) or (-?\d[\d.]*\b)", value
+    ):
+        return Value(either.groups())
     return None
 
 
