@@ -78,6 +78,8 @@ SHOWS = re.compile(
 )
 
 
+#: "If nothing is wrong:", above one of the forms of a reply.
+CONDITION = re.compile(r"[ \t]*(?:if|when|otherwise|else)\b[^\n]{0,100}[:：][ \t]*$", re.IGNORECASE | re.MULTILINE)
 _TAGGED = re.compile(r"(?m)^[ \t]*<(?P<name>[A-Za-z][\w -]{0,40})>(?=[ \t]*\S)")
 _OF_VERDICTS = re.compile(r"(?:final[ _-]?)?(?:answer|output|label|response)\Z", re.IGNORECASE)
 
@@ -109,7 +111,7 @@ def _without_quoted_fences(lines: list[str]) -> list[str]:
         if line.lstrip().startswith("```"):
             if not fenced:
                 lead = [one for one in kept[-3:] if one.strip()][-1:]
-                shown = bool(SHOWS.search(" ".join([*lead, line])))
+                shown = bool(SHOWS.search(" ".join([*lead, line])) or any(map(CONDITION.match, lead)))
             fenced = not fenced
             if shown:
                 kept.append(line)

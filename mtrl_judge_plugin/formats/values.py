@@ -112,7 +112,12 @@ class Value:
         if self.numeric and re.search(r"\d", text):
             return True
         words = f" {tokens(text)} "
-        return any(f" {tokens(literal)} " in words or tokens(literal) == "" for literal in self.literals)
+        return any(
+            re.search(rf"(?<!\w){literal}(?!\w)", text) is not None  # "a nurse" is not A
+            if re.fullmatch(r"[A-Z]", literal)
+            else f" {tokens(literal)} " in words or tokens(literal) == ""
+            for literal in self.literals
+        )
 
     def _number(self, text: str) -> str | None:
         plain = unicodedata.normalize("NFKC", text).replace("−", "-")

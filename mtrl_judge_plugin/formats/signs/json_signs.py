@@ -257,8 +257,11 @@ def _key_value(told: str, key: str, keys: Sequence[str]) -> Value | None:
             said = re.search(rf"\b{place[1]} (?:is|=|must be|should be|can be|in|being)\b([^.\n]{{1,80}})", told)
             if said and (value := _value_in(said[1], key)) is not None:
                 return value
+    if re.search(rf"[\"']{re.escape(key)}[\"']\s*:\s*[\[{{]", told):
+        return None  # an object or a list of its own
     spoken = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", key)  # "toxicityScore": "a toxicity score from 1 to 5"
-    if spoken != key and (said := re.search(rf"\b{re.escape(spoken)}\b([^.\n]{{1,40}})", told, re.IGNORECASE)):
+    far = r"[^.\n]{1,40}" if spoken != key else r"\**\s*\([^()\n]{1,40}\)"  # "Faithfulness (1-5)"
+    if said := re.search(rf"\b{re.escape(spoken)}\b({far})", told, re.IGNORECASE):
         scale = named_scale("", said[1])
         if scale.low is not None and scale.high is not None:
             return Value(numeric=True, low=scale.low, high=scale.high, whole=scale.whole)

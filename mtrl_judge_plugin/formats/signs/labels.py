@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mtrl_judge_plugin.formats import lists
 from mtrl_judge_plugin.formats.kinds import Bare, Field, Labelled, spelled
+from mtrl_judge_plugin.formats.material import CONDITION
 from mtrl_judge_plugin.formats.scales import EACH
 from mtrl_judge_plugin.formats.signs.found import Found, refused
 from mtrl_judge_plugin.formats.signs.slots import ANY_TEXT, named_scale, scaled, slot_value
@@ -240,7 +241,8 @@ def _alternatives(told: str, context: str) -> Found | None:
     for match in _ALTERNATIVE.finditer(told):
         words.setdefault(match["label"], []).append(match["word"])
     for label, shown in words.items():
-        if len(set(shown)) > 1 and re.search(r"\bone of\b|\beither\b|\bexactly\b", told, re.IGNORECASE):
+        apart = re.search(r"\bone of\b|\beither\b|\bexactly\b", told, re.IGNORECASE) or CONDITION.search(told)
+        if len(set(shown)) > 1 and apart:
             field = Field(label, Value(spelled(shown), context=context))
             return Found(Labelled(fields=(field,), strict=True), 2, 6, told.rindex(shown[-1]))
     return None

@@ -208,6 +208,11 @@ _AND_MORE = re.compile(
     r"(?:\w+\s){0,2}(?:justif|expl|reason|begründ|razon|raison|erkl|comment|rationale)",
     re.IGNORECASE,
 )
+#: 'If none of them fits, return "none".'
+_NONE = re.compile(
+    r"\b(?:return|reply|respond(?: with)?|output|say|write|or)\s+[\"'“](none|unknown|other|n/a|unclear|neither)[\"'”]",
+    re.IGNORECASE,
+)
 _NEAR_END = 80
 _PART = re.compile(
     r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|justification|why", re.IGNORECASE
@@ -268,6 +273,8 @@ def words(told: str, context: str) -> Iterator[Found]:
             if one.kind == "letter"
             else ()
         )
+        if one.kind == "bare":
+            others = tuple(word for word in dict.fromkeys(_NONE.findall(told)) if word not in literals)
         same = tuple(found["word"] for found in _IF_SAME.finditer(told) if found["word"] not in literals)
         minus = ("-1",) if one.kind == "letter" and re.search(r"\bor\s[\"']?-1\b", told) else ()
         begins = bool(_BEGINS.search(told[max(0, one.start - 60) : one.start]))
