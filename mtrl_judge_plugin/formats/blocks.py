@@ -96,8 +96,9 @@ _QUOTING = re.compile(r"[\"“][^\"“”\n]*[\"”][.,;]?\s+(?P<behind>(?-i:[A-
 _LABEL_WORDS = 6
 #: Material whatever else the heading says: "Response to evaluate".
 _JUDGED = re.compile(
-    r"\bto (?:be )?(?:evaluat|judg|grad|scor|rat|assess)\w*$|^(?:model|predicted|correct|reference|gold|"
-    r"ground)[\w ]*(?:answer|target|truth|output|response)s?$",
+    r"\bto (?:be )?(?:evaluat|judg|grad|scor|rat|assess)\w*$|"
+    r"^(?:actual|expected|generated|candidate|student|system|agent|model|predicted|correct|reference|"
+    r"gold|ground)[\w ]*(?:answer|target|truth|output|response)s?$",
     re.IGNORECASE,
 )
 #: "ANSWER:", which is no literal.
@@ -112,7 +113,7 @@ _TELLS = re.compile(
     r"assess|evaluate|determine|check|"
     r"put|place|wrap|enclose|between|within|stick to|follow|"
     r"provide|return|estimate|consider|reply|answer with|respond|output|write|give|choose|pick|use|select|"
-    r"say|state|judge|rate|score|decide|whether|is|are|does|if|the following|as follows|these|one of|"
+    r"say|state|judge|rate|score|decide|whether|is|are|does|includes?|if|the following|as follows|these|one of|"
     r"Step|Line|Point|Level|Criterion|Yes|No|TRUE|FALSE)\b|(?-i:^[A-Z0-9]$|^[A-Z]{2,}$)|\d$",
     re.IGNORECASE,
 )

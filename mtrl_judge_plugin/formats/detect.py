@@ -135,7 +135,7 @@ def _both(head: Found, tail: Found, *, marked: bool) -> Format:
     if isinstance(head.format, Bare) and isinstance(tail.format, Object) and head.format.strict:
         tail = replace(tail, format=tail.format.with_verdict(head.format.value))
     stronger, weaker = (head, tail) if head.rank > tail.rank else (tail, head)
-    if stronger.rank > weaker.rank and not weaker.format.strict:
+    if stronger.rank > weaker.rank and not weaker.format.strict and (marked or stronger is head):
         return stronger.format
     if tail.rank > head.rank or (not head.format.strict and tail.score >= head.score) or marked:
         first, second = (tail.format, head.format) if marked and tail.rank >= head.rank else (head.format, tail.format)

@@ -143,7 +143,7 @@ def _opening(text: str, value: Value) -> str | None:
         r"[\s*_\"'`“(\[]*(?P<value>[^\n,.;:!?]{1,40}?)[*_\"'`”)\]]*(?P<mark>\s*(?:[,.;:\n]|\s[-–—]\s))", text
     ):
         found, rest = value.find_exact(match["value"]), text[match.end("value") :].lstrip("*_\"'`”)]")
-        if found is not None and not taken_back(rest, value, found):
+        if found is not None and not taken_back(rest.lstrip(" ,.;:–—-\n"), value, found):
             return found + rest
     return None
 
