@@ -97,6 +97,8 @@ def enumerated(told: str) -> Iterator[Listed]:
         words = tuple(map(bare, match["lines"].split("\n")))
         yield Listed(words, match.start("lines"), match.end("lines"), "bare", True, True)
     for match in _NAMED_LIST.finditer(told):
+        if re.search(r"\binclud", match[0][: match.start("list") - match.start()]):
+            continue  # examples
         words = _words_of(match["list"])
         start, end = match.start("list"), match.end("list")
         strict = is_strict(told, start, end)
