@@ -18,14 +18,13 @@ def python(code, *arguments, executable=sys.executable, **options):
     return done.stdout.strip()
 
 
-def test_importing_the_package_takes_under_a_tenth_of_a_second_and_no_torch():
-    code = (
-        "import sys, time; start = time.perf_counter(); import mtrl_judge_plugin; "
-        "print(time.perf_counter() - start, 'torch' in sys.modules)"
-    )
-    runs = [python(code).split() for _ in range(3)]
-    assert min(float(seconds) for seconds, _ in runs) < 0.1
-    assert {torch for _, torch in runs} == {"False"}
+def test_importing_the_package_brings_only_samples():
+    found = python("import sys, mtrl_judge_plugin; print(*sys.modules)").split()
+    assert {module for module in found if module.startswith("mtrl_judge_plugin")} == {
+        "mtrl_judge_plugin",
+        "mtrl_judge_plugin.sample",
+    }
+    assert not {"torch", "numpy", "PIL", "lmms_eval"} & set(found)
 
 
 def test_the_entry_point_and_the_judge_class_bring_no_torch():
