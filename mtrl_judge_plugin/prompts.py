@@ -6,7 +6,8 @@ and whatever could act as markup (our tags, a model's control tokens) is defused
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -22,9 +23,12 @@ FREE_FORM_INSTRUCTION = (
     "user asks for and nothing else, inside <answer> and </answer>."
 )
 
+#: Where an image of a text stands in it.
+_MARK = re.compile(r"<image_[0-9]+>")
+
 
 def messages(sample: Sample, instruction: str = INSTRUCTION) -> list[Message]:
-    """One user message: the named images, the question, the fenced texts, the verdicts to choose from.
+    """One user message: the named images, the question, the fenced texts with their images, the possible verdicts.
 
     Args:
         sample: what to judge.
@@ -34,21 +38,18 @@ def messages(sample: Sample, instruction: str = INSTRUCTION) -> list[Message]:
         Chat messages in the content-list form of transformers: `{"type": "image", "image": ...}` and
         `{"type": "text", "text": ...}` items.
     """
-    images_compete = sample.form in ("pairwise", "ranking") and not sample.responses
     content: list[Message] = []
-    for number, image in enumerate(sample.images):
-        if images_compete:
-            content.append({"type": "text", "text": f"Image {sample.letters[number]}:"})
-        content.append({"type": "image", "image": image})
-    parts = [sample.question.strip()]
+    own = sample.images
+    if sample.images_compete or not _marks(sample.text):
+        for number, image in enumerate(own):
+            content += [_text(f"Image {sample.letters[number]}:")] if sample.images_compete else []
+            content.append(_picture(image))
+        own = ()
+    content.append(_text(sample.question.strip()))
     if sample.text:
-        parts.append(fence(sample.text))
-    names = sample.letters if len(sample.responses) > 1 else ("",)
-    for name, response in zip(names, sample.responses, strict=False):
-        parts.append(f"Response{name and ' ' + name}:\n{fence(response)}")
-    parts += [_verdicts(sample), instruction]
-    content.append({"type": "text", "text": "\n".join(parts)})
-    return [{"role": "user", "content": content}]
+        content += _illustrated(sample.text, own)
+    content += [*_candidates(sample), _text(_verdicts(sample)), _text(instruction)]
+    return [{"role": "user", "content": _joined(content)}]
 
 
 def with_instruction(conversation: Sequence[Mapping[str, Any]]) -> list[Message]:
@@ -100,6 +101,56 @@ def fence(text: str) -> str:
     > > b
     """
     return "\n".join(f"> {line}" for line in defuse(text).splitlines() or [""])
+
+
+def _candidates(sample: Sample) -> Iterator[Message]:
+    """The responses, each with its images behind its text or at the marks in it."""
+    number = len(sample.responses) or len(sample.response_images)
+    single = not sample.responses and all(len(some) == 1 for some in sample.response_images)
+    for index in range(number):
+        name = f"{'Image' if single else 'Response'}{f' {sample.letters[index]}' if number > 1 else ''}:"
+        pictures = sample.response_images[index] if sample.response_images else ()
+        text = sample.responses[index] if sample.responses else ""
+        yield _text(name)
+        yield from _illustrated(text, pictures) if text or not pictures else map(_picture, pictures)
+
+
+def _illustrated(text: str, pictures: Sequence[Any]) -> Iterator[Message]:
+    """A fenced text; its marks show the pictures, in order, each mark once, and the rest stand behind it."""
+    start = 0
+    for mark, picture in zip(_marks(text), pictures, strict=False):
+        if before := text[start : mark.start()].strip("\n"):
+            yield _text(fence(before))
+        yield _picture(picture)
+        start = mark.end()
+    if rest := text[start:].strip("\n") if start else text:
+        yield _text(fence(rest))
+    yield from map(_picture, pictures[len(_marks(text)) :])
+
+
+def _marks(text: str) -> list[re.Match[str]]:
+    """Where images stand in a text: `<image_1>`, ..., each at its first mention."""
+    first: dict[str, re.Match[str]] = {}
+    for mark in _MARK.finditer(text):
+        first.setdefault(mark[0], mark)
+    return list(first.values())
+
+
+def _joined(content: Iterable[Message]) -> list[Message]:
+    """Items with neighbouring texts as one, a line each."""
+    joined: list[Message] = []
+    for kind, run in groupby(content, key=lambda item: item["type"]):
+        items = list(run)
+        joined += [_text("\n".join(item["text"] for item in items))] if kind == "text" else items
+    return joined
+
+
+def _text(text: str) -> Message:
+    return {"type": "text", "text": text}
+
+
+def _picture(image: Any) -> Message:
+    return {"type": "image", "image": image}
 
 
 def _verdicts(sample: Sample) -> str:

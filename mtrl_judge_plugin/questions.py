@@ -45,12 +45,9 @@ QUESTIONS: dict[str, tuple[str, str, str]] = {
         "Compare the two images made from the text and choose the better one.",
     ),
     "edition_pair": (
-        "Each image shows a source picture on the left and an edit of it on the right. "
-        "Which edit follows the text better?",
-        "In each image the left half is the source and the right half is an edit made by the text. "
-        "Which one is the better edit?",
-        "The same source picture stands on the left of each image, an edited one on the right. "
-        "Compare the two edits made by the text and choose the better one.",
+        "The first image is the source; image A and image B are edits of it. Which edit follows the text better?",
+        "Images A and B were made from the first image, by the text. Which one is the better edit?",
+        "Compare two edits, image A and image B, of the first image and choose the better one by the text.",
     ),
     "video_pair": (
         "Each image shows frames of a video in order, left to right and top to bottom. "

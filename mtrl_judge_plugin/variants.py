@@ -6,7 +6,7 @@ in the original's terms:
     swapped           the two candidates exchanged
     rotated-K         a ranking whose first K candidates come last
     paraphrase-N      the question in its Nth wording
-    image-removed     without the image; where images are the candidates, each is a grey one
+    image-removed     without the image; where images are the candidates, or part of them, each is a grey one
     image-exchanged   with the images of another sample
     alone-A           one candidate of a pair by itself, scored
     pair-AB           two candidates of a ranking, as a pair (and pair-AB-swapped)
@@ -20,6 +20,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from PIL import Image
 
@@ -74,11 +75,9 @@ def swapped(sample: Sample) -> Sample:
     first, second = sample.letters
     if not {first, second} <= set(sample.choices):
         raise SampleError(f"sample {sample.id!r}: the choices of a pair hold A and B, not {', '.join(sample.choices)}")
-    return replace(
-        sample,
+    return sample.with_candidates(
+        [1, 0],
         id=f"{sample.id}-swapped",
-        images=sample.images if sample.responses else sample.images[::-1],
-        responses=sample.responses[::-1],
         label=_EXCHANGE.get(sample.label or "", sample.label),
         ratings=(),  # whether they belong to the candidates or to the raters is not said
         variant="swapped" if sample.variant == "original" else f"{sample.variant}-swapped",
@@ -110,11 +109,10 @@ def paraphrases(sample: Sample) -> list[Sample]:
 
 def without_image(sample: Sample) -> list[Sample]:
     """Without what the judge should look at, and so without a human label."""
-    if not sample.images:
+    if not sample.all_images:
         return []
-    candidates = sample.form in ("pairwise", "ranking") and not sample.responses
-    images = (_grey(),) * len(sample.images) if candidates else ()
-    return [_twin(sample, "image-removed", images=images, label=None, ratings=())]
+    kept = sample if sample.images_compete else replace(sample, images=())
+    return [_twin(kept.with_images([_grey()] * len(kept.all_images)), "image-removed", label=None, ratings=())]
 
 
 def alone(sample: Sample) -> list[Sample]:
@@ -122,13 +120,11 @@ def alone(sample: Sample) -> list[Sample]:
     if sample.form != "pairwise":
         return []
     return [
-        _twin(
-            sample,
-            f"alone-{letter}",
+        sample.with_candidates(
+            [number],
+            **_named(sample, f"alone-{letter}"),
             form="score",
             question=f"{RATE} {sample.question}",
-            images=sample.images if sample.responses else (sample.images[number],),
-            responses=sample.responses[number : number + 1],
             choices=_SCALE,
             label=None,
             ratings=(),
@@ -144,18 +140,14 @@ def pairs(sample: Sample) -> list[Sample]:
     found = []
     for (i, first), (j, second) in itertools.combinations(enumerate(sample.letters), 2):
         label = sample.label and ("A" if sample.label.index(first) < sample.label.index(second) else "B")
-        candidates = {"responses": (sample.responses[i], sample.responses[j])} if sample.responses else {}
-        images = sample.images if sample.responses else (sample.images[i], sample.images[j])
-        pair = _twin(
-            sample,
-            f"pair-{first}{second}",
+        pair = sample.with_candidates(
+            [i, j],
+            **_named(sample, f"pair-{first}{second}"),
             form="pairwise",
             question=f"{STAND} {sample.question}",
-            images=images,
             choices=("A", "B"),
             label=label,
             ratings=(),
-            **candidates,
         )
         found += [pair, swapped(pair)]
     return found
@@ -173,18 +165,21 @@ KINDS: dict[str, Callable[[Sample], list[Sample]]] = {
 _EXCHANGE = {"A": "B", "B": "A"}
 
 
-def _twin(sample: Sample, variant: str, **changes: object) -> Sample:
-    return replace(sample, id=f"{sample.id}-{variant}", variant=variant, **changes)  # type: ignore[arg-type]
+def _twin(sample: Sample, variant: str, **changes: Any) -> Sample:
+    return replace(sample, **_named(sample, variant), **changes)
+
+
+def _named(sample: Sample, variant: str) -> dict[str, Any]:
+    return {"id": f"{sample.id}-{variant}", "variant": variant}
 
 
 def _rotated(sample: Sample, turn: int) -> Sample:
-    letters, images, responses = sample.letters, tuple(sample.images), tuple(sample.responses)
-    renamed = {letters[(number + turn) % len(letters)]: letter for number, letter in enumerate(letters)}
-    return _twin(
-        sample,
-        f"rotated-{turn}",
-        images=images if responses else images[turn:] + images[:turn],
-        responses=responses[turn:] + responses[:turn],
+    letters = sample.letters
+    order = [(number + turn) % len(letters) for number in range(len(letters))]
+    renamed = {letters[old]: letters[new] for new, old in enumerate(order)}
+    return sample.with_candidates(
+        order,
+        **_named(sample, f"rotated-{turn}"),
         label=sample.label and "".join(renamed[letter] for letter in sample.label),
         ratings=(),
     )
@@ -193,15 +188,16 @@ def _rotated(sample: Sample, turn: int) -> Sample:
 def _exchanged(sample: Sample, other: Sample | None) -> Sample | None:
     if other is None:
         return None
-    return _twin(sample, "image-exchanged", images=other.images, label=None, ratings=())
+    return _twin(sample.with_images(other.all_images), "image-exchanged", label=None, ratings=())
 
 
 def _strangers(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
-    """Sample id -> a sample of another group with as many images."""
-    pools: dict[int, list[Sample]] = {}
+    """Sample id -> a sample of another group with as many images in the same places."""
+    pools: dict[tuple[int, ...], list[Sample]] = {}
     for sample in samples:
-        if sample.images and sample.variant == "original":
-            pools.setdefault(len(sample.images), []).append(sample)
+        if sample.all_images and sample.variant == "original":
+            places = (len(sample.images), *map(len, sample.response_images))
+            pools.setdefault(places, []).append(sample)
     found = {}
     for pool in pools.values():
         random.Random(seed).shuffle(pool)

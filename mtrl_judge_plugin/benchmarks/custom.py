@@ -21,7 +21,14 @@ from string import ascii_uppercase
 from typing import Any, get_args
 
 from mtrl_judge_plugin.benchmarks.reading import labels
-from mtrl_judge_plugin.benchmarks.reading.columns import CANDIDATES, SPLITS, VARIABLE, Columns, parse
+from mtrl_judge_plugin.benchmarks.reading.columns import (
+    CANDIDATE_IMAGES,
+    CANDIDATES,
+    SPLITS,
+    VARIABLE,
+    Columns,
+    parse,
+)
 from mtrl_judge_plugin.benchmarks.reading.images import UnusableError
 from mtrl_judge_plugin.benchmarks.reading.mapped import MappedRow, place_of
 from mtrl_judge_plugin.benchmarks.reading.own_tables import own_tables, row_id
@@ -111,7 +118,7 @@ def _paths(said: Columns, folder: str | Path | None) -> list[Path]:
 
 def _usable(row: MappedRow) -> Iterator[Sample]:
     for sample in _convert(row):
-        if any(isinstance(image, Broken) for image in sample.images):
+        if any(isinstance(image, Broken) for image in sample.all_images):
             raise UnusableError("no image that can be read")
         yield sample
 
@@ -121,8 +128,10 @@ def _convert(row: MappedRow) -> Iterator[Sample]:
     if not row.prose("question"):
         raise row.error("question", "is empty; write what the judge is asked")
     images, responses = _images(row), _responses(row)
+    pictures = _response_images(row, len(responses))
     choices = labels.choices(row, form)
-    letters = "" if form in ("pointwise", "score") else _letters(row, form, len(responses) or len(images))
+    candidates = len(responses) or len(pictures) or len(images)
+    letters = "" if form in ("pointwise", "score") else _letters(row, form, candidates)
     label, ratings = labels.label(row, form, choices, letters)
     yield Sample(
         id=row_id(row),
@@ -132,6 +141,7 @@ def _convert(row: MappedRow) -> Iterator[Sample]:
         images=images,
         text=row.prose("text"),
         responses=responses,
+        response_images=pictures,
         choices=choices,
         label=label,
         ratings=labels.ratings(row) or ratings,
@@ -161,6 +171,18 @@ def _image(row: MappedRow, column: str, cell: Any) -> str | Broken:
         return Broken(str(row.error(column, str(error))))
 
 
+def _response_images(row: MappedRow, responses: int) -> list[list[str | Broken]]:
+    """The images of each candidate; none where no candidate has any."""
+    named = [row.filled(column, ";") for column in CANDIDATE_IMAGES]
+    number = max((place for place, cells in enumerate(named, 1) if cells), default=0)
+    if responses and number > responses:
+        raise row.error(CANDIDATE_IMAGES[number - 1], f"is filled, but there are only {responses} responses")
+    found = [
+        [_image(row, column, cell) for cell in cells] for column, cells in zip(CANDIDATE_IMAGES, named, strict=True)
+    ]
+    return found[: responses or number] if number else []
+
+
 def _responses(row: MappedRow) -> list[str]:
     listed = row.listed("responses", "")
     if not all(isinstance(response, str) and response.strip() for response in listed):
@@ -180,7 +202,7 @@ def _letters(row: MappedRow, form: Form, candidates: int) -> str:
         raise row.error(
             "responses" if "responses" in row else CANDIDATES[0],
             f"a {form} question has {wanted} candidates, here {candidates}; fill response_a, response_b, ... or "
-            "responses, or give images alone",
+            "responses, response_a_images, ... for their images, or give images alone",
         )
     return ascii_uppercase[:candidates]
 

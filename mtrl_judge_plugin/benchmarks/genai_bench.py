@@ -9,12 +9,12 @@ The columns are those that the official script reads. vote_type is leftvote (A),
 bothbad_vote (both bad). The published accuracy is over these four classes, with unreadable replies counted as wrong:
 `accuracy_unscored_wrong` here, in the data's own order; it reproduces all 54 official results (18 judges, 3 tasks).
 With the last two folded into one tie, guessing would rise from about 25 % to 32 to 37 %, and judges would change
-places: of the 919 votes on edits 392 are "both bad". Each edit is shown beside its source in one image, so that the
-candidates are two images. A video is shown as one image of its frames; the official script reads it from a path or
-URL, which is not fetched: put the videos beside the parquet file of a local video_generation/ folder. The hub has two
-editions: the published results are on test_v1 (1,735, 919 and 1,069 rows), test is another one (983 edits). Samples
-of one prompt (of one source prompt, for edits) are one group. Checked on real votes and verdicts of edits; not on the
-hub's pictures. `BaiqiL/GenAI-Bench` is another data set.
+places: of the 919 votes on edits 392 are "both bad". An edit's source is the question's own image. A video is shown as
+one image of its frames; the official script reads it from a path or URL, which is not fetched: put the videos beside
+the parquet file of a local video_generation/ folder. The hub has two editions: the published results are on test_v1
+(1,735, 919 and 1,069 rows), test is another one (983 edits). Samples of one prompt (of one source prompt, for edits)
+are one group. Checked on real votes and verdicts of edits; not on the hub's pictures. `BaiqiL/GenAI-Bench` is another
+data set.
 """
 
 from __future__ import annotations
@@ -24,13 +24,10 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from mtrl_judge_plugin import images
-from mtrl_judge_plugin.benchmarks.reading.frames import tiles, video_image
-from mtrl_judge_plugin.benchmarks.reading.images import keep
+from mtrl_judge_plugin.benchmarks.reading.frames import video_image
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError, Row, read
 from mtrl_judge_plugin.benchmarks.reading.source import Source, samples
 from mtrl_judge_plugin.benchmarks.registry import Benchmark
-from mtrl_judge_plugin.images import Broken
 from mtrl_judge_plugin.questions import QUESTIONS
 from mtrl_judge_plugin.sample import Sample
 
@@ -83,28 +80,21 @@ def load(
 
 
 def _convert(row: Row, task: str, frames: int) -> Iterator[Sample]:
-    text, group, left, right = _COLUMNS[task][:4]
+    text, group, *columns = _COLUMNS[task][:4]
+    candidates = [video_image(row, name, frames) if task == "video_generation" else row.image(name) for name in columns]
+    edits = task == "image_edition"
     yield Sample(
         id=f"genai_bench-{task}-{row.file.stem}-{row.number}",
         task=task,
         form="pairwise",
         question=QUESTIONS[_QUESTIONS[task]][0],
-        images=[_candidate(row, column, task, frames) for column in (left, right)],
+        images=[row.image("source_image")] if edits else candidates,
         text=row.text(text),
+        response_images=[[edit] for edit in candidates] if edits else (),
         choices=CHOICES,
         label=row.one_of("vote_type", VOTES),
         group=row.text(group),
     )
-
-
-def _candidate(row: Row, column: str, task: str, frames: int) -> str | Broken:
-    if task == "video_generation":
-        return video_image(row, column, frames)
-    picture = row.image(column)
-    if task == "image_generation" or isinstance(picture, Broken):
-        return picture
-    source = row.image("source_image")
-    return source if isinstance(source, Broken) else keep(tiles([images.load(source), images.load(picture)], columns=2))
 
 
 BENCHMARK = Benchmark(

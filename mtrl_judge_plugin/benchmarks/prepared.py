@@ -10,7 +10,9 @@
                     \"group\": \"7\", \"variant\": \"original\"}",
          "reasoning": ""}
 
-Paths of images are relative to the folder. `reasoning` is the reasoning to learn, where the benchmark has one.
+Paths of images are relative to the folder. Where candidates have images of their own, the label's `response_images`
+says how many each; they are the last of the row's images. `reasoning` is the reasoning to learn, where the benchmark
+has one.
 
 As a benchmark: a task YAML names the folder and the split in its metadata (`benchmark: prepared`, `subset: safety`,
 `folder: /data`, `split: validation`).
@@ -26,7 +28,7 @@ from typing import Any
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError
 from mtrl_judge_plugin.benchmarks.registry import Benchmark
 from mtrl_judge_plugin.prompts import messages
-from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.sample import Sample, flat, from_flat
 
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
@@ -43,14 +45,17 @@ def load(split: str, task: str | None, folder: str | Path) -> list[Sample]:
 
 
 def to_row(sample: Sample, images: Sequence[str], reasoning: str = "") -> Row:
-    """One sample as a row; `images` are the paths of its images inside the folder.
+    """One sample as a row; `images` are the paths inside the folder of all its images.
 
     Raises:
         DataError: the sample has no label.
     """
     if sample.label is None:
         raise DataError(f"sample {sample.id!r} has no label to train on")
-    names = ("id", "task", "form", "question", "text", "responses", "choices", "label", "group", "variant", "origin")
+    names = ["id", "task", "form", "question", "text", "responses", "choices", "label", "group", "variant", "origin"]
+    if sample.response_images:
+        names.append("response_images")
+    values = flat(sample)
     return {
         "messages": [
             {"role": turn["role"], "content": [_without_image(item) for item in turn["content"]]}
@@ -58,7 +63,7 @@ def to_row(sample: Sample, images: Sequence[str], reasoning: str = "") -> Row:
         ],
         "images": list(images),
         "datasource": sample.task,
-        "label": json.dumps({name: getattr(sample, name) for name in names}, ensure_ascii=False),
+        "label": json.dumps({name: values[name] for name in names}, ensure_ascii=False),
         "reasoning": reasoning,
     }
 
@@ -111,7 +116,7 @@ def to_sample(row: Row) -> Sample:
         DataError: the row's label does not hold a whole Sample.
     """
     try:
-        return Sample(images=row["images"], **json.loads(row["label"]))
+        return from_flat({"images": row["images"], **json.loads(row["label"])})
     except (ValueError, TypeError) as error:
         raise DataError(f"label {row['label'][:80]!r}: holds no sample ({error}); prepare the folder again") from error
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ from mtrl_judge_plugin.benchmarks.reading.source import counting_rows_left_out
 from mtrl_judge_plugin.metrics.analysis import Analysis, analyse
 from mtrl_judge_plugin.metrics.judgments import from_record
 from mtrl_judge_plugin.metrics.measures import METRICS, plain
-from mtrl_judge_plugin.sample import Sample
+from mtrl_judge_plugin.sample import Sample, flat, from_flat
 from mtrl_judge_plugin.variants import KINDS, expand
 from mtrl_judge_plugin.verdict import Verdict, parse
 
@@ -243,7 +244,7 @@ class JudgeTask(ConfigurableMessagesTask):
 
 def to_sample(doc: Mapping[str, Any]) -> Sample:
     """The Sample that a document was made from (without its images where the host left them out)."""
-    return Sample(**{name: doc[name] for name in _COLUMNS if name in doc})
+    return from_flat({name: doc[name] for name in _COLUMNS if name in doc})
 
 
 def host_messages(sample: Sample, instruction: str | None = None) -> list[dict[str, Any]]:
@@ -262,9 +263,17 @@ def plain_text(sample: Sample, instruction: str | None = None) -> str:
     'The images are, in this order: Image A, Image B.'
     """
     (message,) = prompts.messages(sample, instruction or prompts.INSTRUCTION)
-    *names, text = [item["text"] for item in message["content"] if item["type"] == "text"]
-    order = f"The images are, in this order: {', '.join(name.rstrip(':') for name in names)}.\n" if names else ""
-    return order + str(text)
+    content = message["content"]
+    texts = [item["text"] for item in content if item["type"] == "text"]
+    if len(texts) == 1 or sample.images_compete:  # the images come first
+        names = [name.rstrip(":") for name in texts[:-1]]
+        return "\n".join([*([f"The images are, in this order: {', '.join(names)}."] if names else []), texts[-1]])
+    numbers = itertools.count(1)
+    lines = [item["text"] if item["type"] == "text" else f"[image {next(numbers)}]" for item in content]
+    last = len(content) - len(texts)
+    return "\n".join(
+        [f"The images stand in the text as [image 1] to [image {last}], and are given in this order.", *lines]
+    )
 
 
 def _pictures(doc: Mapping[str, Any]) -> list[Any]:
@@ -286,10 +295,10 @@ _JUDGED = ("id", "origin", "group", "variant", "task", "form", "choices", "label
 
 
 def _row(sample: Sample) -> dict[str, Any]:
-    for image in sample.images:
+    for image in sample.all_images:
         if isinstance(image, images.Broken):
             raise DataError(f"{image.reason}; download it again, or take the row out")
-    row = {name: getattr(sample, name) for name in _COLUMNS}
+    row = flat(sample)
     row |= {"text": readable(sample.text), "responses": [readable(response) for response in sample.responses]}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
 

@@ -79,7 +79,7 @@ def halve_member(archive: Path, name: str) -> None:
 def picture_errors(samples: Iterable[Sample]) -> list[str]:
     """What decoding the samples' pictures says, of those that cannot be decoded."""
     errors = []
-    for picture in (picture for sample in samples for picture in sample.images):
+    for picture in (picture for sample in samples for picture in sample.all_images):
         try:
             images.load(picture)
         except images.ImageError as error:

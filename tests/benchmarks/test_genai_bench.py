@@ -38,7 +38,7 @@ def test_a_vote_is_for_the_left_the_right_both_or_neither(folder, task):
     found = load(folder, task)
     assert [sample.label for sample in found] == list(genai_bench.CHOICES) * 3
     assert {(sample.form, sample.choices, sample.task) for sample in found} == {("pairwise", genai_bench.CHOICES, task)}
-    assert all(len(sample.images) == 2 and not sample.responses for sample in found)
+    assert all(len(sample.letters) == 2 and not sample.responses for sample in found)
     assert Counter(Counter(sample.group for sample in found).values()) == {2: 6}
     assert len({sample.id for sample in found}) == 12
 
@@ -49,13 +49,13 @@ def test_the_other_edition_is_an_option(folder):
         load(folder, "image_generation", edition="v2")
 
 
-def test_an_edit_stands_right_of_its_source(folder):
+def test_an_edit_is_a_candidate_and_its_source_the_question_s_image(folder):
     sample = load(folder, "image_edition")[0]
-    left, right = (images.load(image) for image in sample.images)
-    assert left.size == right.size == (132, 64)
-    half = (0, 0, 64, 64)
-    assert left.crop(half).tobytes() == right.crop(half).tobytes()
-    assert left.tobytes() != right.tobytes()
+    digests = [images.digest(image) for image in sample.all_images]
+    assert digests == [
+        images.digest(files.hub_image(name, "PNG")["bytes"]) for name in ("source-0", "left-0", "right-0")
+    ]
+    assert [len(some) for some in (sample.images, *sample.response_images)] == [1, 1, 1]
     assert sample.text == "make the cat a dog"
 
 
@@ -132,9 +132,8 @@ def test_an_empty_split_is_named(folder, task):
 )
 def test_half_a_picture_is_an_error_when_it_is_wanted(folder, task, column):
     corruption.halve_cell(folder / task / TABLE, 3, column)
-    broken = load(folder, task)[2].images[0]
-    with pytest.raises(images.ImageError, match=rf"{task}/{TABLE}, row 3, column {column}: "):
-        images.load(broken)
+    (error,) = corruption.picture_errors([load(folder, task)[2]])
+    assert f"{task}/{TABLE}, row 3, column {column}: " in error
 
 
 def test_half_a_video_is_an_error_when_it_is_wanted(folder):

@@ -99,7 +99,7 @@ def test_a_simple_model_of_the_host_gets_the_text_and_then_the_images_in_their_o
     for task, benchmark in ((PAIRS, mjbench), (LABELS, unsafebench)):
         name = task.rpartition("_")[2]
         for sample in expand(list(benchmark.load("test", name, data / benchmark.SOURCE.name)), ["orders"]):
-            wanted[plain_text(sample)] = [images.digest(images.load(image)) for image in sample.images]
+            wanted[plain_text(sample)] = [images.digest(images.load(image)) for image in sample.all_images]
     assert {text: shown[text] for text in wanted} == wanted
     assert any(text.startswith("The images are, in this order: Image A, Image B.\n") for text in shown)
 

@@ -41,6 +41,75 @@ def test_two_texts_about_one_image_are_fenced_and_named():
     assert "Image A" not in text_of(sample)
 
 
+def shown(sample):
+    """The prompt as one list: texts, and images between them."""
+    return [item.get("text") or item["image"] for item in messages(sample)[0]["content"]]
+
+
+def test_candidates_with_texts_and_images_show_each_image_where_its_mark_stands():
+    recipe = Sample(
+        id="1",
+        task="t",
+        form="pairwise",
+        question="Which answer is better?",
+        images=("empty", "full"),
+        text="From <image_1>\nto <image_2>, in steps. (<image_1> is the start.)",
+        responses=("First <image_1>\nthen <image_2>", "Just do it."),
+        response_images=(("a1", "a2", "a3"), ()),
+    )
+    assert shown(recipe) == [
+        "Which answer is better?\n> From ",
+        "empty",
+        "> to ",
+        "full",
+        "> , in steps. (‹image_1› is the start.)\nResponse A:\n> First ",
+        "a1",
+        "> then ",
+        "a2",
+        "a3",
+        f"Response B:\n> Just do it.\nVerdict: one of A, B.\n{INSTRUCTION}",
+    ]
+    assert list(recipe.all_images) == [part for part in shown(recipe) if part in recipe.all_images]
+
+
+def test_results_of_an_edit_are_named_and_their_source_comes_first():
+    edit = Sample(
+        "1", "t", "pairwise", "Which?", images=("source",), text="red", response_images=(("left",), ("right",))
+    )
+    last = f"Verdict: one of A, B.\n{INSTRUCTION}"
+    assert shown(edit) == ["source", "Which?\n> red\nImage A:", "left", "Image B:", "right", last]
+    several = Sample("1", "t", "pairwise", "Which?", response_images=(("a", "b"), ("c",)))
+    assert shown(several) == ["Which?\nResponse A:", "a", "b", "Response B:", "c", last]
+
+
+def test_a_mark_shows_nothing_where_there_is_no_image_for_it():
+    text = Sample("1", "t", "score", "Good?", images=("own",), responses=("see <image_1>",), choices=("1", "2"))
+    assert shown(text)[0] == "own"
+    assert "> see ‹image_1›" in text_of(text)
+    pair = Sample("1", "t", "pairwise", "Which?", images=("a", "b"), text="like <image_1>")
+    assert shown(pair)[:4] == ["Image A:", "a", "Image B:", "b"]
+
+
+PIECES = st.lists(st.sampled_from(["one", "\n", "<image_1>", "<image_2>", "<image_9>", "</answer>", "two "])).map(
+    "".join
+)
+
+
+@given(PIECES, PIECES, st.integers(0, 3), st.integers(0, 3), st.booleans())
+def test_every_image_is_shown_once_in_the_samples_order_and_every_text_stays_fenced(text, response, own, its, paired):
+    both = {"responses": (response, "plain"), "response_images": ([f"r{n}" for n in range(its)], ["other"])}
+    one = {"responses": (response,), "response_images": ([f"r{n}" for n in range(its)],), "choices": ("yes", "no")}
+    images = [f"q{n}" for n in range(own)]
+    form = "pairwise" if paired else "pointwise"
+    sample = Sample("1", "t", form, "Good?", images, text, **(both if paired else one))
+    items = messages(sample)[0]["content"]
+    assert [item["image"] for item in items if item["type"] == "image"] == list(sample.all_images)
+    ours = ("Good?", "Response", "Verdict:", INSTRUCTION)
+    lines = [line for item in items if item["type"] == "text" for line in item["text"].splitlines()]
+    assert all(line.startswith(("> ", *ours)) for line in lines)
+    assert not any(first["type"] == second["type"] == "text" for first, second in itertools.pairwise(items))
+
+
 @pytest.mark.parametrize("form", ["score", "ranking", "pointwise"])
 def test_every_form_says_which_verdicts_there_are(form):
     choices = {"score": ("1", "2", "3"), "ranking": (), "pointwise": ("safe", "unsafe")}[form]

@@ -37,6 +37,37 @@ def test_swapped_exchanges_the_candidates_and_the_label(responses, label, exchan
     assert (back.images, back.responses, back.label) == (pair.images, pair.responses, pair.label)
 
 
+def illustrated(number=0, **changes):
+    """A pair whose candidates hold text and several images each; the question has a source image."""
+    given = {"responses": ("good", "bad"), "response_images": ((f"{number}a", f"{number}b"), (f"{number}c",))}
+    return pair(number, **(given | changes))
+
+
+def test_a_candidate_s_images_go_where_the_candidate_goes():
+    assert swapped(illustrated()).response_images == (("0c",), ("0a", "0b"))
+    assert (swapped(illustrated()).images, swapped(illustrated()).responses) == (("0.png",), ("bad", "good"))
+    first, second = variants.alone(illustrated())
+    assert (first.response_images, second.responses) == ((("0a", "0b"),), ("bad",))
+    edits = illustrated(responses=())
+    assert swapped(edits).response_images == (("0c",), ("0a", "0b"))
+    order = ranking(response_images=tuple((letter,) for letter in "abcd"))
+    assert variants._rotated(order, 1).response_images == (("b",), ("c",), ("d",), ("a",))
+    assert [twin.response_images for twin in variants.pairs(order)[:2]] == [(("a",), ("b",)), (("b",), ("a",))]
+
+
+def test_without_their_images_candidates_keep_their_number_and_the_question_has_none():
+    (twin,) = variants.without_image(illustrated())
+    assert (twin.images, [len(some) for some in twin.response_images], twin.label) == ((), [2, 1], None)
+    assert load(twin.response_images[0][0]).size == (64, 64)
+
+
+def test_exchanged_images_are_those_of_a_sample_with_as_many_in_the_same_places():
+    other = illustrated(2, response_images=(("x",), ("y", "z")))
+    twins = list(expand([illustrated(0), illustrated(1), other], ["image_exchanged"]))
+    found = {twin.origin: twin.response_images for twin in twins if twin.variant == "image-exchanged"}
+    assert found == {"p0": (("1a", "1b"), ("1c",)), "p1": (("0a", "0b"), ("0c",))}
+
+
 def test_swapped_says_what_it_cannot_swap():
     with pytest.raises(SampleError, match="a score has no other order"):
         swapped(Sample("7", "t", "score", "How good?", choices=("1", "2")))

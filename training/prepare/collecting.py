@@ -115,12 +115,12 @@ class Collector:
         """Encoded bytes and findings of the images that can be read, and what is wrong with the others."""
         found: list[tuple[bytes, KnownImage]] = []
         problems = []
-        for number, image in enumerate(sample.images, 1):
+        for number, image in enumerate(sample.all_images, 1):
             try:
                 encoded = images.encoded(image)
                 found.append((encoded, self.bench.image(encoded)))
             except images.ImageError as error:
-                problems.append(f"image {number} of {len(sample.images)}: {error}")
+                problems.append(f"image {number} of {len(sample.all_images)}: {error}")
                 self.unreadable += split != "train"
         if problems:
             self._name(f"{key}, split {split}, sample {sample.id!r}: {'; '.join(problems)}")
@@ -141,16 +141,14 @@ class Collector:
             return
         for encoded, picture in pictures:
             self.bench.write_image(picture, encoded)
-        paths = [picture.path for _, picture in pictures]
+        shown = sample.with_images([picture.path for _, picture in pictures])
         pair = sample.form == "pairwise"
         unit = f"{key} {sample.group if pair else sample.id}"
-        held = _content(key, sample, paths) if pair else None
-        self.bench.add(split, (key, sample.label or "", unit, _line(sample, paths, reasoning)), held=held)
+        held = _content(key, shown) if pair else None
+        self.bench.add(split, (key, sample.label or "", unit, _line(shown, reasoning)), held=held)
         if pair and split == "train" and self.swap:
-            other = variants.swapped(sample)
-            exchanged = paths if sample.responses else paths[::-1]
-            row = (key, other.label or "", unit, _line(other, exchanged, ""))
-            self.bench.add(split, row, added=_content(key, other, exchanged))
+            other = variants.swapped(shown)
+            self.bench.add(split, (key, other.label or "", unit, _line(other, "")), added=_content(key, other))
 
     def _why_not(self, split: str, sample: Sample, pictures: _Images, problem: str) -> tuple[str, str] | None:
         """Why a sample is left out, and the details; None: it is not."""
@@ -172,13 +170,13 @@ class Collector:
         return None
 
 
-def _line(sample: Sample, paths: Sequence[str], reasoning: str) -> str:
-    """A row as one line; half a surrogate pair, which no UTF-8 file can hold, becomes a question mark."""
-    row = json.dumps(prepared.to_row(sample, paths, reasoning), ensure_ascii=False)
+def _line(sample: Sample, reasoning: str) -> str:
+    """A sample, its images paths, as one line; half a surrogate pair, which no UTF-8 file can hold, becomes a "?"."""
+    row = json.dumps(prepared.to_row(sample, sample.all_images, reasoning), ensure_ascii=False)
     return row.encode("utf-8", "replace").decode("utf-8")
 
 
-def _content(key: str, sample: Sample, paths: Sequence[str]) -> bytes:
-    """A digest of what a pair shows, in its order."""
-    shown = json.dumps([key, sample.question, sample.text, list(paths), list(sample.responses)])
+def _content(key: str, sample: Sample) -> bytes:
+    """A digest of what a pair shows, in its order; its images are paths."""
+    shown = json.dumps([key, sample.question, sample.text, sample.images, sample.responses, sample.response_images])
     return hashlib.sha256(shown.encode()).digest()[:16]

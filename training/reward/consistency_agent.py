@@ -67,6 +67,6 @@ class AgentExecutor(SingleTurnAgentExecutor):
 
 def _render(sample: Sample, tokenizer: Any) -> tuple[str, str, list[Any]]:
     """Prompt, label and images of a sample, as OpenRLHF takes them from its row."""
-    row = prepared.to_row(sample, sample.images)
+    row = prepared.to_row(sample, sample.all_images)
     text = tokenizer.apply_chat_template(row["messages"], tokenize=False, add_generation_prompt=True)
     return text, row["label"], row["images"]

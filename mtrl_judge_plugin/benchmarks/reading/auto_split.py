@@ -11,11 +11,12 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mtrl_judge_plugin.benchmarks.reading.columns import CANDIDATE_IMAGES
 from mtrl_judge_plugin.benchmarks.reading.mapped import MappedRow
 from mtrl_judge_plugin.benchmarks.reading.source import splits
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
-_IMAGES = ("image", "images")
+_IMAGES = ("image", "images", *CANDIDATE_IMAGES)
 
 
 def split_keys(row: MappedRow) -> tuple[str, list[str]]:

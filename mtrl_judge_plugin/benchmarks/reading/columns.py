@@ -13,15 +13,18 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any, get_args
 
 from mtrl_judge_plugin.benchmarks.reading.cells import name
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError
-from mtrl_judge_plugin.sample import Form
+from mtrl_judge_plugin.sample import MAX_RANKED, Form
 
 #: Environment variable: which table `custom` reads, and which of its columns is what.
 VARIABLE = "MTRL_JUDGE_CUSTOM"
-CANDIDATES = tuple(f"response_{letter}" for letter in "abcdef")
+CANDIDATES = tuple(f"response_{letter}" for letter in ascii_lowercase[:MAX_RANKED])
+#: The images of each of them.
+CANDIDATE_IMAGES = tuple(f"{column}_images" for column in CANDIDATES)
 SPLITS = ("train", "validation", "test")
 #: As `split`: rows are split by group, see reading/auto_split.py.
 AUTO = "auto"
@@ -35,6 +38,11 @@ FIELDS = {
     "images": 'several: a list, paths separated by ";", or several columns (left+right)',
     "text": "what the judge sees besides: a caption, the user's request",
     **dict.fromkeys(CANDIDATES, "the candidate texts; without any, the images are a pair's or a ranking's candidates"),
+    **dict.fromkeys(
+        CANDIDATE_IMAGES,
+        "the images of a candidate, as images has them, where it has several or the question has its own: those "
+        "are in image or images. <image_1>, <image_2>, ... in a text say where each stands",
+    ),
     "responses": "the candidate texts as a list, or several columns",
     "choices": 'the possible verdicts: a list, or separated by "|". A pair has A and B without it',
     "ratings": 'single human ratings: a list, numbers separated by ";", or several columns (rater_1+rater_2). For '
@@ -53,7 +61,7 @@ SETTINGS = {
     "label_map": "what labels mean: model1:A,model2:B; an empty meaning (unsure:) is no label",
 }
 #: Fields that several columns joined by "+" may fill.
-SEVERAL = ("images", "responses", "label", "ratings")
+SEVERAL = ("images", *CANDIDATE_IMAGES, "responses", "label", "ratings")
 _CONSTANTS = (
     "a text with a blank for question, a|b for choices, a form, a split or auto, a task's name, or A or B for label"
 )
@@ -139,9 +147,9 @@ def explained(indent: int) -> str:
     """All fields and settings with their meaning, one a line, for `--help`."""
     lines = []
     for key, meaning in {**FIELDS, **SETTINGS}.items():
-        if key in CANDIDATES[1:]:
+        if key in CANDIDATES[1:] or key in CANDIDATE_IMAGES[1:]:
             continue
-        shown = "response_a, _b, ..." if key in CANDIDATES else key
+        shown = f"{key}, _b..." if key in (*CANDIDATES, *CANDIDATE_IMAGES) else key
         space = " " * (indent + 21)
         lines.append(textwrap.fill(meaning, 118, initial_indent=f"{'':{indent}}{shown:21}", subsequent_indent=space))
     return "\n".join(lines)
