@@ -45,9 +45,14 @@ QUESTIONS: dict[str, tuple[str, str, str]] = {
         "Compare the two images made from the text and choose the better one.",
     ),
     "edition_pair": (
-        "The first image is the source; image A and image B are edits of it. Which edit follows the text better?",
-        "Images A and B were made from the first image, by the text. Which one is the better edit?",
-        "Compare two edits, image A and image B, of the first image and choose the better one by the text.",
+        "Image A and image B are edits of the source. Which edit follows the text better?",
+        "Image A and image B were both made from the source, by the text. Which one is the better edit?",
+        "Compare two edits of the source, image A and image B, and choose the better one by the text.",
+    ),
+    "illustrated_pair": (
+        "Which response answers the text better, in its words and its images?",
+        "Both responses answer the text and may hold images. Which one is the better answer?",
+        "Compare the two responses, words and images alike, and choose the better answer to the text.",
     ),
     "video_pair": (
         "Each image shows frames of a video in order, left to right and top to bottom. "

@@ -10,7 +10,8 @@ import contextlib
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from mtrl_judge_plugin.benchmarks.reading.images import ArchiveError, UnusableEr
 from mtrl_judge_plugin.images import Broken, ImageError
 
 _Value = TypeVar("_Value")
+_Reader = Callable[[Path, Sequence[str]], Iterator[Any]]
 
 
 class DataError(ValueError):
@@ -159,19 +161,21 @@ class Row(Mapping[str, Any]):
         return found
 
 
-def read(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
+def read(path: Path, columns: Sequence[str], optional: Sequence[str] = (), within: str = "") -> Iterator[Row]:
     """The rows of a .parquet, .csv, .tsv, .jsonl or .json (a list of objects) file, one by one.
 
     Args:
         path: the file.
         columns: what every row must have; nothing else is read from parquet but these and `optional`.
         optional: what it may have.
+        within: the key of a .json file's object that holds the list.
 
     Raises:
         AbsentError: the file lacks a column.
         DataError: it cannot be read, or holds no row.
     """
-    readers = {".parquet": _parquet, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".json": _json}
+    readers: dict[str, _Reader] = {".parquet": _parquet, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl}
+    readers[".json"] = partial(_json, within=within)
     if path.suffix.lower() not in readers:
         raise DataError(f"{path}: unknown kind of file; {', '.join(readers)} can be read")
     number = 0
@@ -234,8 +238,9 @@ def _jsonl(path: Path, columns: Sequence[str]) -> Iterator[Any]:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-def _json(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def _json(path: Path, columns: Sequence[str], within: str) -> Iterator[Any]:
     content = json.loads(path.read_text(encoding="utf-8-sig"))
+    content = content.get(within) if within and isinstance(content, dict) else content
     if not isinstance(content, list):
-        raise DataError(f"{path}: not a list of objects")
+        raise DataError(f"{path}: {within or 'its content'}: not a list of objects")
     yield from content
