@@ -18,6 +18,7 @@ from mtrl_judge_plugin.engines import vllm as vllm_engine
 from mtrl_judge_plugin.engines.endpoint import EndpointEngine
 from mtrl_judge_plugin.engines.hf import HFEngine
 from mtrl_judge_plugin.engines.vllm import VLLMEngine
+from mtrl_judge_plugin.variants import swapped
 
 pytestmark = pytest.mark.vllm
 SUFFIX = "</answer>"
@@ -119,6 +120,29 @@ def test_a_batch_says_what_each_prompt_says_alone(engine):
     assert together == alone
     assert len({completion.text for completion in together}) > 3
     assert all(completion.completion_tokens == 8 and not completion.finished for completion in together)
+
+
+def illustrated(number):
+    """A pair whose candidates hold text and images, and its question a source image."""
+    return Sample(
+        id=str(number),
+        task="t",
+        form="pairwise",
+        question="Which answer is better?",
+        images=[picture(number)],
+        text="Draw <image_1> anew.",
+        responses=("First <image_1> then so.", "No picture."),
+        response_images=([picture(number + 10), picture(number + 20, (96, 64))], []),
+    )
+
+
+def test_candidates_with_several_images_say_what_transformers_says(engine, reference):
+    asked = [
+        prompts.messages(twin) for number in range(2) for twin in (illustrated(number), swapped(illustrated(number)))
+    ]
+    ours, theirs = (in_order(either.generate(asked, SHORT)) for either in (engine, reference))
+    assert [one.prompt_tokens for one in ours] == [one.prompt_tokens for one in theirs]
+    assert [one.text.replace("\ufffd", "") for one in ours] == [one.text.replace("\ufffd", "") for one in theirs]
 
 
 def test_it_says_what_transformers_says(engine, reference):
