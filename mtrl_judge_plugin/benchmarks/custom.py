@@ -24,7 +24,6 @@ from mtrl_judge_plugin.benchmarks.reading import labels
 from mtrl_judge_plugin.benchmarks.reading.columns import (
     CANDIDATE_IMAGES,
     CANDIDATES,
-    SPLITS,
     VARIABLE,
     Columns,
     parse,
@@ -33,7 +32,7 @@ from mtrl_judge_plugin.benchmarks.reading.images import UnusableError
 from mtrl_judge_plugin.benchmarks.reading.mapped import MappedRow, place_of
 from mtrl_judge_plugin.benchmarks.reading.own_tables import own_tables, row_id
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError
-from mtrl_judge_plugin.benchmarks.reading.source import Source, samples
+from mtrl_judge_plugin.benchmarks.reading.source import SPLITS, Source, samples
 from mtrl_judge_plugin.benchmarks.reading.tables import SUFFIXES, is_table
 from mtrl_judge_plugin.benchmarks.registry import Benchmark
 from mtrl_judge_plugin.images import Broken, ImageError

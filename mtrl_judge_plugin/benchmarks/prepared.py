@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError
+from mtrl_judge_plugin.benchmarks.reading.source import SPLITS
 from mtrl_judge_plugin.benchmarks.registry import Benchmark
 from mtrl_judge_plugin.prompts import messages
 from mtrl_judge_plugin.sample import Sample, flat, from_flat
 
-SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 Row = dict[str, Any]
 

@@ -46,8 +46,13 @@ def format_of(prompt: str, *, system: str = "", known: Sequence[str] = ()) -> Fo
     if head is None and not parts.marked and prose.wants_prose(parts.head):
         return ANYTHING
     begun = f"{system}\n\n{parts.head}\n\n"
+
+    def best_in(text: str) -> Found | None:
+        """What a text behind the head shows that the head alone does not."""
+        return _best([found for found in found_in(begun + text, context) if found.end > len(begun)])
+
     behind = (
-        _best([found for found in found_in(begun + text, context) if found.end > len(begun)])
+        best_in(text)
         for number, text in enumerate((*parts.tails, parts.sections))
         if material.instructs(text) or (number == 0 and not parts.head.strip() and not system)
     )
@@ -55,7 +60,7 @@ def format_of(prompt: str, *, system: str = "", known: Sequence[str] = ()) -> Fo
     if head is None or tail is None:
         found = head or tail
         if found is None and (last := material.last_lines(masked)):
-            found = _best([one for one in found_in(begun + _joined(last), context) if one.end > len(begun)])
+            found = best_in(_joined(last))
         return found.format if found else open_cue(prompt, f"{system}\n\n{parts.head}") or ANYTHING
     return _both(head, tail, marked=parts.marked)
 

@@ -21,7 +21,7 @@ from typing import Any
 from mtrl_judge_plugin.harness.always_asks import always_asks
 from mtrl_judge_plugin.harness.checks import probe_judge, refuse_unsupported
 from mtrl_judge_plugin.harness.current import EVALUATION
-from mtrl_judge_plugin.harness.ending import ENDING, say
+from mtrl_judge_plugin.harness.ending import ENDING, is_command, say
 from mtrl_judge_plugin.harness.gateway_client import GatewayClient
 from mtrl_judge_plugin.harness.names import MODEL_ID
 from mtrl_judge_plugin.judging.tallies import Counts, Failure, Tallies, Tally
@@ -86,7 +86,7 @@ def _simple_evaluate(original: Callable[..., Any], gateway: GatewayClient | None
         if results is None:  # in all processes but the first
             return None
         _annotate(results, gateway)
-        if EVALUATION.measured:
+        if EVALUATION.measured and is_command():
             ENDING.table = as_markdown(summary(EVALUATION.measured, _groups(results, EVALUATION.measured)))
         return Results(results, EVALUATION.measured)
 

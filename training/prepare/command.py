@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Any
 
-from mtrl_judge_plugin.benchmarks.prepared import MANIFEST, SPLITS
+from mtrl_judge_plugin.benchmarks.prepared import MANIFEST
 from mtrl_judge_plugin.benchmarks.reading import columns
-from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT
+from mtrl_judge_plugin.benchmarks.reading.source import DATA_ROOT, SPLITS
 from mtrl_judge_plugin.benchmarks.registry import BenchmarkError
 from mtrl_judge_plugin.installation.requirements import how_to_install
 from mtrl_judge_plugin.reporting import tables

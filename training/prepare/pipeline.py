@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from mtrl_judge_plugin import __version__, prompts
 from mtrl_judge_plugin.benchmarks import prepared
+from mtrl_judge_plugin.benchmarks.reading.source import SPLITS
 from mtrl_judge_plugin.training.prepare import PrepareError, budget, collecting, duplicates, mixing, sources
 from mtrl_judge_plugin.training.prepare.sources import Chosen
 from mtrl_judge_plugin.training.prepare.workbench import IMAGES, WORK, Workbench
@@ -83,7 +84,7 @@ def _prepare(options: Options, out: Path) -> tuple[Manifest, bool]:
             for split in one.splits if one.splits == ("train",) else [name for name in one.splits if name != "train"]:
                 collector.hold_out(one, split)
         for one in chosen:
-            for split in [name for name in one.splits if name not in prepared.SPLITS]:
+            for split in [name for name in one.splits if name not in SPLITS]:
                 collector.hold_out(one.whole, split)
         for split in ("test", "validation", "train"):
             collector.collect(chosen, split)
@@ -112,7 +113,7 @@ def _write_splits(bench: Workbench, out: Path, options: Options, limits: Mapping
     left_out = [dict(zip(names, found, strict=True)) for found in bench.left_out()]
     files: Manifest = {}
     counts: Manifest = {}
-    for split in prepared.SPLITS:
+    for split in SPLITS:
         entries = drawn = bench.entries(split)
         if split == "train":
             drawn = mixing.draw(entries, limits, options.balance, options.mixing, options.temperature, options.seed)
@@ -154,7 +155,7 @@ def _finish(out: Path, manifest: Manifest) -> None:
     """Give the files their names, the manifest last: a folder with a manifest is complete."""
     text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
     _partial(out, prepared.MANIFEST).write_bytes(text.encode("utf-8", "replace"))
-    for name in (*(f"{split}.jsonl" for split in prepared.SPLITS), prepared.MANIFEST):
+    for name in (*(f"{split}.jsonl" for split in SPLITS), prepared.MANIFEST):
         _partial(out, name).replace(out / name)
 
 
@@ -208,7 +209,7 @@ def _finished(out: Path, made_from: Manifest) -> Manifest | None:
             f"{out} was prepared from something else ({'; '.join(_differences(before, made_from))}); "
             "give another --out, or remove that folder"
         )
-    for split in prepared.SPLITS:
+    for split in SPLITS:
         file = out / f"{split}.jsonl"
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != files[file.name]["sha256"]:
             return None

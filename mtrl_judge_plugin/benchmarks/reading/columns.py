@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 from mtrl_judge_plugin.benchmarks.reading.cells import name
 from mtrl_judge_plugin.benchmarks.reading.rows import DataError
+from mtrl_judge_plugin.benchmarks.reading.source import SPLITS
 from mtrl_judge_plugin.sample import MAX_RANKED, Form
 
 #: Environment variable: which table `custom` reads, and which of its columns is what.
@@ -25,7 +26,6 @@ VARIABLE = "MTRL_JUDGE_CUSTOM"
 CANDIDATES = tuple(f"response_{letter}" for letter in ascii_lowercase[:MAX_RANKED])
 #: The images of each of them.
 CANDIDATE_IMAGES = tuple(f"{column}_images" for column in CANDIDATES)
-SPLITS = ("train", "validation", "test")
 #: As `split`: rows are split by group, see reading/auto_split.py.
 AUTO = "auto"
 #: What a column may be -> what it holds. `mtrl-judge prepare --help` prints this.

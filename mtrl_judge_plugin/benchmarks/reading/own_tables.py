@@ -13,8 +13,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mtrl_judge_plugin.benchmarks.reading import auto_split, exports, tables
-from mtrl_judge_plugin.benchmarks.reading.columns import AUTO, SPLITS, Columns
+from mtrl_judge_plugin.benchmarks.reading.columns import AUTO, Columns
 from mtrl_judge_plugin.benchmarks.reading.mapped import Mapped, MappedRow, mapped
+from mtrl_judge_plugin.benchmarks.reading.source import SPLITS
 
 
 @dataclass(frozen=True)

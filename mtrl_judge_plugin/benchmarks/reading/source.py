@@ -23,6 +23,8 @@ from mtrl_judge_plugin.sample import Sample, SampleError
 
 #: Environment variable: the folder that holds data sets, one folder each.
 DATA_ROOT = "MTRL_JUDGE_DATA"
+#: Of a prepared folder, and of a user's own table.
+SPLITS = ("train", "validation", "test")
 #: So many of the rows that are left out are named.
 _NAMED = 5
 AnyRow = TypeVar("AnyRow", bound=Row)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from mtrl_judge_plugin.formats import lists
-from mtrl_judge_plugin.formats.asking import SENTENCE_END, VERB
+from mtrl_judge_plugin.formats.asking import VERB
 from mtrl_judge_plugin.formats.material import SHOWS
 from mtrl_judge_plugin.formats.objects import Array, Object
 from mtrl_judge_plugin.formats.scales import EACH, scale_of
 from mtrl_judge_plugin.formats.signs.found import Found, refused
-from mtrl_judge_plugin.formats.signs.schemas import BOOLEAN, schema_within
+from mtrl_judge_plugin.formats.signs.key_values import key_value
+from mtrl_judge_plugin.formats.signs.schemas import schema_within
 from mtrl_judge_plugin.formats.signs.slots import named_scale
-from mtrl_judge_plugin.formats.values import Value, folded
+from mtrl_judge_plugin.formats.values import Value
 
 _ARRAY = re.compile(
     r"\bjson[- ](?:array|list)\b|\barray of (?:integers|numbers|strings|ids)|JSON[- ]?(?:数组|列表|Array|Liste|配列)|"
@@ -152,7 +154,7 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
             keys = list(dict.fromkeys(lines))
         if not keys and (with_ := re.search(r"\bwith\b\s*(?P<keys>[\"'`“]\w[^.\n]{0,200})", after)):
             keys = _key_list(with_["keys"])
-    allowed = {key: _key_value(told, key, keys) or _shown_values(examples, key) for key in keys}
+    allowed = {key: key_value(told, key, keys) or _shown_values(examples, key) for key in keys}
     scale = named_scale(told)
     if EACH.search(told) and scale.low is not None and scale.high is not None:
         scored = {match[1] for example in examples for match in _SCORED.finditer(example)}
@@ -165,7 +167,7 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
         return allowed, dict.fromkeys(("score", "Score"), whole)
     inner = {match[1] for match in _KEY.finditer(told) if match[1] not in keys} if examples else set()
     inner |= set(_QUOTED_KEY.findall(named["keys"])) - set(keys) if outer and (named := _KEYS.search(told)) else set()
-    found = {key: _key_value(told, key, [*keys, *inner]) for key in inner}
+    found = {key: key_value(told, key, [*keys, *inner]) for key in inner}
     return allowed, {key: value for key, value in found.items() if value is not None}
 
 
@@ -182,10 +184,6 @@ def _shown_values(examples: Sequence[str], key: str) -> Value | None:
 _SUM = re.compile(r"total|sum\b", re.IGNORECASE)
 _VERDICT = re.compile(
     r"decision|verdict|label|judge?ment|winner|choice|class|preference|grade|result|status|assessment|outcome",
-    re.IGNORECASE,
-)
-_SCORE = re.compile(
-    r"(?:(?:overall|final)[_ ]?)?(?:score|rating|grade|points?|mark)|(?:综合|总|最终)?(?:得分|评分|打分|分数)",
     re.IGNORECASE,
 )
 _SCORED = re.compile(
@@ -209,7 +207,8 @@ def _key_list(text: str) -> list[str]:
     return list(dict.fromkeys(_QUOTED_KEY.findall(text)))
 
 
-def _examples(told: str) -> list[tuple[int, str]]:
+@lru_cache(maxsize=64)
+def _examples(told: str) -> tuple[tuple[int, str], ...]:
     """The objects that a prompt shows, each with where it begins and without what is nested in it."""
     found, depth, flat, start = [], 0, "", 0
     for at, character in enumerate(told):
@@ -222,109 +221,9 @@ def _examples(told: str) -> list[tuple[int, str]]:
             if flat and _KEY.search(flat):
                 found.append((start, flat))
             flat = ""
-    return found
+    return tuple(found)
 
 
-def _key_value(told: str, key: str, keys: Sequence[str]) -> Value | None:
-    """What a key's value may be, where the prompt says so beside it: a few words, a number in a range, a boolean."""
-    if _WORDS_KEY.search(key):
-        return None
-    others = "|".join(re.escape(one) for one in keys if one != key) or r"(?!)"
-    stop = re.compile(
-        rf"[\"'`“]{{1,2}}(?:{others})[\"'`”]{{1,2}}\s*(?:[:：(]|key\b|is\b|an?\b|must\b|,|是|为)|"
-        rf"(?<![\w\"'`“])(?:{others})(?=\s?:)|\band\s[\"'`“]{{1,2}}(?:{others})|\bwhere\b|\beach\b|\bwith \d|\n\n"
-    )
-    for match in re.finditer(rf"(?<![\w-]){re.escape(key)}(?![\w-])", told):
-        behind = told[match.end() : match.end() + 220]
-        end = stop.search(behind)
-        segment = behind[: end.start()] if end else behind
-        link = re.match(
-            r"[\"'`“”]{0,2}\s*(?:key\b|field\b)?\s*(?:[:：=(,]|is\b|are\b|must\b|should\b|as\b|whose\b|has\b|"
-            r"can\b|[ \t]{1,}[–—]|[ \t]{2,}|取值|为|是|an? )",
-            segment,
-        )
-        if link and _LIST.match(segment[link.end() :]):
-            return None
-        if (
-            link
-            and not segment[link.end() :].lstrip().startswith("{")
-            and (value := _value_in(segment[link.end() :], key)) is not None
-        ):
-            return value
-        if place := re.match(
-            r"[\"'`”]{0,2}\s*[:：]\s*[\"'<\[]?([A-Z])\b", behind
-        ):  # {"rating": X} where X is 0, 1 or 2
-            said = re.search(rf"\b{place[1]} (?:is|=|must be|should be|can be|in|being)\b([^.\n]{{1,80}})", told)
-            if said and (value := _value_in(said[1], key)) is not None:
-                return value
-    if re.search(rf"[\"']{re.escape(key)}[\"']\s*:\s*[\[{{]", told):
-        return None  # an object or a list of its own
-    spoken = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", key)  # "toxicityScore": "a toxicity score from 1 to 5"
-    far = r"[^.\n]{1,40}" if spoken != key else r"\**\s*\([^()\n]{1,40}\)"  # "Faithfulness (1-5)"
-    if said := re.search(rf"\b{re.escape(spoken)}\b({far})", told, re.IGNORECASE):
-        scale = named_scale("", said[1])
-        if scale.low is not None and scale.high is not None:
-            return Value(numeric=True, low=scale.low, high=scale.high, whole=scale.whole)
-    if _SCORE.fullmatch(key):
-        scale = named_scale(told)
-        if scale.low is not None and scale.high is not None:
-            return Value(numeric=True, low=scale.low, high=scale.high)
-    return None
-
-
-def _value_in(segment: str, key: str) -> Value | None:
-    """What the text behind a key says of its value."""
-    value = re.sub(r"^\s*(?:key|field|property)?\s*[:：=]?\s*", "", segment)
-    if named := re.match(
-        r"\s*\(?\s*(?:one of|either)\s*:?\s+([\w -]{1,20}(?:\s*[,/|]\s*(?:or )?[\w -]{1,20})+(?:\s+or\s+[\w-]{1,20})?)",
-        value,
-    ):
-        words = tuple(word.strip() for word in re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+or\s+", named[1]) if word.strip())
-        if len(words) > 1 and not any(_TYPE.fullmatch(word) for word in words):
-            return Value(words)
-    value = SENTENCE_END.split(value)[0]
-    for one in sorted(lists.lists(value), key=lambda one: one.kind != "quoted"):
-        between = value[one.start : one.end]
-        reach = _FAR if re.search(r"\b(?:one of|either)\b\W*$", value[: one.start]) else _NEAR
-        numbers = one.kind == "mixed" and all(re.fullmatch(r"[-+]?[\d.]+", word) for word in one.literals)
-        if one.start > reach or one.kind in ("number", "defined", "bare") or key in one.literals or numbers:
-            continue
-        if re.search(r"\b(?:or|oder|o|ou|and)\b|[/|]|或|か|、", between) or re.search(
-            r"\bone of\b", value[: one.start]
-        ):
-            if set(map(folded, one.literals)) <= {"true", "false"}:
-                return BOOLEAN
-            if not all(_TYPE.fullmatch(word) for word in one.literals):
-                return Value(one.literals)
-    if piped := re.match(r"[\"'“<\[]{0,2}\s*(\w[\w -]{0,20}(?:\s*[|/]\s*\w[\w -]{0,20})+)\s*[\"'”>\],}]", value):
-        parts = tuple(word.strip() for word in re.split(r"[|/]", piped[1]))
-        if set(map(folded, parts)) <= {"true", "false"}:
-            return BOOLEAN
-        if not any(_TYPE.fullmatch(word) for word in parts):
-            return Value(parts)
-    if re.match(
-        r"[<\[(]?\s*(?:be )?(?:an? )?bool(?:ean)?\b|[<\[(]?\s*(?:true|false)(?![A-Za-z])", value, re.IGNORECASE
-    ):
-        return BOOLEAN
-    if re.match(r"[<\[({]?\s*\[|list|array", value.strip(), re.IGNORECASE):
-        return None
-    scale = named_scale("", value)
-    if scale.low is not None and scale.high is not None:
-        return Value(numeric=True, low=scale.low, high=scale.high, whole=scale.whole)
-    if either := re.match(
-        r"(?:can )?(?:must |should )?(?:only )?(?:be )?(?:either )?(-?[\d.]*\d) or (-?\d[\d.]*\b)", value
-    ):
-        return Value(either.groups())
-    return None
-
-
-_NEAR, _FAR = 60, 160
-#: "a list of strings", "<list_of_strings>", '["<step 1>"'
-_LIST = re.compile(
-    r"\W*(?:whose )?(?:values? )?(?:as |is |are |be )?(?:an? |the )?(?:json |python )?(?:list|array)|\s*\[\s*[\[{\"'<]|"
-    r"\W*(?:数组|列表)",
-    re.IGNORECASE,
-)
 #: "with the 'verdicts' key mapping to a list of JSON objects"
 _LIST_KEY = re.compile(
     r"[\"'`](\w{1,40})[\"'`] key (?:mapping to|as|being|containing|with|holding|which is) (?:a|the) (?:json )?"
@@ -336,8 +235,3 @@ _KEY_LINES = re.compile(
     r"\b(?:keys|fields|properties)\b[^\n:]{0,30}:[ \t]*\n"
     r"(?P<lines>(?:[ \t]*(?:[-*•][ \t]*)?[a-z]\w*[ \t]*[:：(–-][^\n]*(?:\n|$)){1,12})"
 )
-#: Keys of free text.
-_WORDS_KEY = re.compile(
-    r"reason|expla|rational|justif|feedback|comment|analysis|critique|evidence|理由|原因|解释", re.IGNORECASE
-)
-_TYPE = re.compile(r"string|int|integer|float|number|bool|boolean|null|str|list|object", re.IGNORECASE)

@@ -240,9 +240,10 @@ def _alternatives(told: str, context: str) -> Found | None:
     words: dict[str, list[str]] = {}
     for match in _ALTERNATIVE.finditer(told):
         words.setdefault(match["label"], []).append(match["word"])
+    if not (re.search(r"\bone of\b|\beither\b|\bexactly\b", told, re.IGNORECASE) or CONDITION.search(told)):
+        return None
     for label, shown in words.items():
-        apart = re.search(r"\bone of\b|\beither\b|\bexactly\b", told, re.IGNORECASE) or CONDITION.search(told)
-        if len(set(shown)) > 1 and apart:
+        if len(set(shown)) > 1:
             field = Field(label, Value(spelled(shown), context=context))
             return Found(Labelled(fields=(field,), strict=True), 2, 6, told.rindex(shown[-1]))
     return None

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from mtrl_judge_plugin.formats.asking import SENTENCE_END, VERB, is_strict, leads
+from mtrl_judge_plugin.formats.asking import VERB, is_strict, leads
 from mtrl_judge_plugin.formats.material import SHOWS
 from mtrl_judge_plugin.formats.several import Ranking, Sections
 from mtrl_judge_plugin.formats.signs.found import Found
@@ -158,17 +158,13 @@ def boxed(told: str, context: str) -> Iterator[Found]:
 
 def square(told: str, context: str) -> Iterator[Found]:
     """Single square brackets, where the prompt says so in words."""
-    match = next((one for one in _SQUARE.finditer(told) if _is_told(told, one.start())), None)
+    spoken = (one for one in _SQUARE.finditer(told) if one[0].startswith("用") or leads(told, one.start()))
+    match = next(spoken, None)  # not "each passage has its number in brackets"
     if match and not _BRACKETS.search(told):
         near = told[max(0, match.start() - 200) : match.end() + 160]
         shown = re.findall(r"(?<!\[)\[([^\[\]\n]{1,30})\](?!\])", near)
         value = slot_value(shown, told, context, near)
         yield Found(Wrapped(opening="[", closing="]", value=value, strict=True), 2, 5, match.end())
-
-
-def _is_told(told: str, start: int) -> bool:
-    """Whether the sentence before a place tells what to write: not "each passage has its number in brackets"."""
-    return bool(re.search(rf"{VERB.pattern}|用", SENTENCE_END.split(told[max(0, start - 160) : start + 1])[-1], re.I))
 
 
 _RANKING = re.compile(

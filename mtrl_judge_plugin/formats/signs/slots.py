@@ -42,22 +42,18 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
         if len(quoted) == 1 and re.search(r"\bor\b|[/|]|或|oder", text):
             return literals_of(quoted[0].literals, context)
         numbers = [one for one in lists.lists(text) if one.kind == "number" and one.start > 0]
-        if (
-            named_scale("", text).low is None
-            and len(numbers) == 1
-            and not re.match(r"\s*,?\s*(?:or\b|[/|])", text[numbers[0].end :])
-        ):
+        ranged = named_scale("", text)
+        if ranged.low is None and len(numbers) == 1 and not re.match(r"\s*,?\s*(?:or\b|[/|])", text[numbers[0].end :]):
             return literals_of(numbers[0].literals, context)  # "a value, 0, 0.5, or 1"
         if "/" in text or "|" in text or re.search(r"\bor\b|或|oder", text):
-            text = re.sub(r"^(?:either|one of)\s+", "", text, flags=re.IGNORECASE)
+            choices = re.sub(r"^(?:either|one of)\s+", "", text, flags=re.IGNORECASE)
             words = [
                 bare(word)
-                for word in re.split(r"\s*[/|,]\s*(?:or\s+)?|\s*,?\s+(?:or|oder)\s+|或", text)
+                for word in re.split(r"\s*[/|,]\s*(?:or\s+)?|\s*,?\s+(?:or|oder)\s+|或", choices)
                 if word.strip()
             ]
             if len(words) > 1 and all(len(word) <= 30 for word in words):
                 return literals_of(words, context)
-        ranged = named_scale("", text)
         if ranged.low is not None and ranged.high is not None and re.search(r"\d", text):
             whole = ranged.whole or bool(re.search(r"integer|whole", near, re.IGNORECASE))
             return Value(numeric=True, low=ranged.low, high=ranged.high, whole=whole, context=context)
