@@ -49,6 +49,36 @@ QUESTIONS: dict[str, tuple[str, str, str]] = {
         "Image A and image B were both made from the source, by the text. Which one is the better edit?",
         "Compare two edits of the source, image A and image B, and choose the better one by the text.",
     ),
+    "edition_pair, consistency": (
+        "Image A and image B are edits of the source. Which edit better keeps what the text does not ask to change?",
+        "Apart from what the text asks for, which of the two edits, image A or image B, is closer to the source?",
+        "Compare two edits of the source, image A and image B: which one leaves more of the rest as it was?",
+    ),
+    "edition_pair, overall": (
+        "Image A and image B are edits of the source. Which is better on the whole: as asked, with the rest kept?",
+        "All in all, which edit of the source is better, image A or image B: true to the text, and else unchanged?",
+        "Compare two edits of the source, image A and image B: which does what the text asks and spoils nothing else?",
+    ),
+    "criterion_pair": (
+        "Which response to the text is better, by the criterion that the text names at its end?",
+        "By the criterion at the end of the text alone: which of the two responses is better?",
+        "Compare the two responses by the criterion that the text ends with, and choose the better one.",
+    ),
+    "criterion_pair, images": (
+        "Which image is the better result for the text, by the criterion that the text names at its end?",
+        "By the criterion at the end of the text alone: which of the two images is better?",
+        "Compare the two images by the criterion that the text ends with, and choose the better one.",
+    ),
+    "criterion_pair, videos": (
+        "Images A and B show frames of two videos. Which video is better, by the criterion at the end of the text?",
+        "Image A and image B hold frames of one video each. By the criterion at the end of the text, which is better?",
+        "Compare two videos, shown as frames in image A and image B, by the criterion that the text ends with.",
+    ),
+    "answer_score, any": (
+        "How good is the response to the text, from 1 (poor) to 5 (excellent)?",
+        "Rate how well the response, in words or images, answers the text: 1 is the worst, 5 is the best.",
+        "Give the response to the text a score from 1 (bad) to 5 (very good).",
+    ),
     "illustrated_pair": (
         "Which response answers the text better, in its words and its images?",
         "Both responses answer the text and may hold images. Which one is the better answer?",
@@ -61,6 +91,21 @@ QUESTIONS: dict[str, tuple[str, str, str]] = {
         "Which video is better?",
         "Frames of a video made from the text are shown in each image, row by row in time order. "
         "Compare the two videos and choose the better one.",
+    ),
+    "video_pair, visual quality": (
+        "Each image shows frames of a video in order, left to right and top to bottom. Which video looks better?",
+        "Frames of a video are shown in each image, row by row in time order. Which one has the better pictures?",
+        "Compare two videos by how good their pictures look: image A and image B hold their frames in time order.",
+    ),
+    "video_pair, motion": (
+        "Each image shows frames of a video in order, left to right and top to bottom. Which video moves better?",
+        "Frames of a video are shown in each image, row by row in time order. In which one is the motion better?",
+        "Compare two videos by how natural their motion is: image A and image B hold their frames in time order.",
+    ),
+    "video_pair, alignment": (
+        "Each image shows frames of a video in order, left to right and top to bottom. Which follows the text better?",
+        "Frames of a video are shown in each image, row by row in time order. Which shows more of what the text says?",
+        "Compare two videos by how well they follow the text: image A and image B hold their frames in time order.",
     ),
     "naturalness": (
         "Does the image look natural?",

@@ -56,20 +56,21 @@ def tiles(pictures: Sequence[Image.Image], columns: int) -> bytes:
     return buffer.getvalue()
 
 
-def video_image(row: Row, column: str, frames: int = 4) -> str | Broken:
+def video_image(row: Row, column: str, frames: int = 4, within: Path | None = None) -> str | Broken:
     """The sheet of a cell's video as a path; `Broken`, with the place, if the video cannot be decoded.
 
     Args:
         row: a row of a table beside or above its videos.
         column: holds an encoded file's bytes, the hub's `{"bytes", "path"}`, or a path or URL. URLs are never fetched:
-            of a path or URL, the longest ending that exists below the table's folder is read.
+            of a path or URL, the longest ending that exists below the folder is read.
         frames: as for `sheet`.
+        within: the folder of the videos; the table's own folder if not given.
 
     Raises:
         UnusableError: there is no such video.
         DataError: the name leads out of the folder, or the cache folder cannot be written.
     """
-    cell = row[column]
+    cell, folder = row[column], within or row.file.parent
     data, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, Mapping) else (cell, cell)
     try:
         with row.naming(column):
@@ -78,8 +79,8 @@ def video_image(row: Row, column: str, frames: int = 4) -> str | Broken:
             if not isinstance(name, str) or not name.strip():
                 raise UnusableError("no video")
             if ".." in Path(name).parts:
-                raise row.error(column, f"{name!r} leads out of {row.file.parent}")
-            return keep(sheet(_below(row.file.parent, name), frames))
+                raise row.error(column, f"{name!r} leads out of {folder}")
+            return keep(sheet(_below(folder, name), frames))
     except ImageError as error:
         return Broken(str(row.error(column, str(error))))
 
