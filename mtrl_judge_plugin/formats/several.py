@@ -254,10 +254,18 @@ class Sections(Format):
 
 @dataclass(frozen=True, kw_only=True)
 class FirstLine(Format):
-    """A value on the first line, and words on the lines behind it."""
+    """A value on the first line, and words on the lines behind it.
+
+    Attributes:
+        value: of the first line.
+        codes: what the lines behind it may list ("S1", "S2", ...); none: any words.
+        only_behind: the value behind which other lines stand ("unsafe"); "": any.
+    """
 
     name: ClassVar[str] = "first line"
     value: Value
+    codes: tuple[str, ...] = ()
+    only_behind: str = ""
 
     @property
     def instruction(self) -> str:
@@ -267,7 +275,12 @@ class FirstLine(Format):
     def read(self, text: str) -> str:
         """See Format."""
         first, *rest = text.strip().splitlines() or [""]
-        return "\n".join([self.value.read(first), *rest])
+        said, more = self.value.read(first), " ".join(rest).strip()
+        if more and self.only_behind and said != self.only_behind:
+            raise UnreadableError(f"{said!r}, and more behind it: {more[:80]!r}")
+        if self.codes and (unknown := set(filter(None, re.split(r"[\s,;*`]+", more))) - set(self.codes)):
+            raise UnreadableError(f"{min(unknown)!r} is none of {', '.join(self.codes)}")
+        return "\n".join([said, *rest])
 
 
 @dataclass(frozen=True, kw_only=True)

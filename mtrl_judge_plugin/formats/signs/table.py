@@ -61,4 +61,10 @@ def open_table(prompt: str, head: str) -> Cell | None:
             break
         column.append(line.rstrip(" \t|").rpartition("|")[2].strip())
     shown = [float(value) for value in column if re.fullmatch(r"-?\d+(?:\.\d+)?", value)]
-    return Cell(value=Value(numeric=True, low=min(shown), high=max(shown)) if shown else None, strict=True)
+    if not shown:
+        return Cell(value=None, strict=True)
+    told = "\n".join(lines[: rule - 1])
+    scale = named_scale(told)
+    points = [float(word) for one in lists.lists(told) if one.kind == "number" for word in one.literals]
+    ends = [*shown, *points, *(end for end in (scale.low, scale.high) if end is not None)]
+    return Cell(value=Value(numeric=True, low=min(ends), high=max(ends)), strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mtrl_judge_plugin.formats import lists
 from mtrl_judge_plugin.formats.kinds import Field, Labelled
@@ -222,6 +222,24 @@ def marks(told: str, context: str) -> Iterator[Found]:
         yield Found(Wrapped(opening=opening, closing=closing, value=value, strict=True), 2, 5, matches[-1].end())
 
 
+#: "a comma-separated list of the violated categories"
+_CATEGORIES = re.compile(r"\b(?:categories|category|codes?|policies)\b", re.IGNORECASE)
+#: "S1: Violent crimes."
+_CODE = re.compile(r"^[ \t]*(?:[-*•][ \t]*)?([A-Z]{1,3}\d{1,2})[ \t]*[:.)–-]", re.MULTILINE)
+
+
+def _codes(context: str) -> tuple[str, ...]:
+    """The codes that begin lines of a prompt, where there are several."""
+    codes = tuple(dict.fromkeys(_CODE.findall(context)))
+    return codes if len(codes) > 1 else ()
+
+
+def _condition(told: str, words: Sequence[str]) -> str:
+    """The word of which instructions say that more stands behind it: "If unsafe, a second line ..."."""
+    conditions = re.findall(r"\b(?:if|when|in case of)\b[^.,:\n]{0,40}?[\"'“‘`]?(\w+)[\"'”’`]?,", told, re.IGNORECASE)
+    return next((word for word in words if word in conditions), "")
+
+
 def first_line(told: str, context: str) -> Iterator[Found]:
     """A word on the first line, and words behind it."""
     for match in _FIRST_LINE.finditer(told):
@@ -231,8 +249,13 @@ def first_line(told: str, context: str) -> Iterator[Found]:
         listed += [one for one in lists.lists(before)[::-1] if len(before) - one.end < _NEAR // 2]
         for one in listed[:1] if more else ():
             if one.kind not in ("number", "letter"):
-                value = Value(one.literals, context=context)
-                yield Found(FirstLine(value=value, strict=True), 2, 6, match.end() + one.end)
+                found = FirstLine(
+                    value=Value(one.literals, context=context),
+                    codes=(_codes(told) or _codes(context)) if _CATEGORIES.search(told[match.end() :]) else (),
+                    only_behind=_condition(told[match.end() :], one.literals),
+                    strict=True,
+                )
+                yield Found(found, 2, 6, match.end() + one.end)
     for match in _OWN_LINE.finditer(told):
         if _MORE_LINES.search(told[match.end() :]):
             value = scaled(named_scale(told, told[max(0, match.start() - 200) : match.end()]), context)
