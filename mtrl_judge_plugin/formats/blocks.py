@@ -14,7 +14,9 @@ MATERIAL = (
     r"claim|statement|conversation|dialogue?|user|assistant|model|student|human|system \w|target|gold|label|"
     r"description|translation|summary|code|sentence|request|problem|ground|instructions? given|content|message|"
     r"completion|generation|\w+ (?-i:[AB12])|Q|data|begin\b|start\b|"
-    r"问题|问|题目|回答|答案|参考|标准|模型|预测|选项|学生|指令|Frage|Antwort|Aussage|Pregunta|Respuesta|質問|問|回答|正解|Réponse|Pergunta|Resposta"
+    r"问题|问|题目|回答|答案|参考|标准|模型|预测|选项|学生|指令|原文|译文|摘要|文本|Frage|Antwort|Aussage|Zusammenfassung|"
+    r"Übersetzung|Pregunta|Respuesta|Resumen|Traducción|質問|問|回答|正解|要約|本文|翻訳|Réponse|Résumé|Traduction|Pergunta|"
+    r"Resposta"
 )
 #: Words for instructions.
 INSTRUCTING = (
@@ -59,6 +61,8 @@ def opens_block(line: str, *, fresh: bool) -> bool:
         return bool(is_about(MATERIAL, name)) and not is_about(INSTRUCTING, name) and not name.startswith("/")
     if (here := _HERE.match(line)) and is_about(MATERIAL, about := here["text"] or here["what"]):
         return not is_about(INSTRUCTING, about)
+    if (match := _ASSIGNED.match(line)) and not SLOT.match(match["rest"]):
+        return bool(_MATERIAL_NAME.fullmatch(match["label"]))
     if not (match := LABEL_LINE.match(line)):
         return False
     label, rest = match["label"].strip(), match["rest"]
@@ -93,6 +97,9 @@ _HERE = re.compile(
 _QUOTATION = re.compile(r"\"[^\"\n]{12,}\"|“[^“”\n]{12,}”")
 #: 'Query: "...". Choose the better passage.'
 _QUOTING = re.compile(r"[\"“][^\"“”\n]*[\"”][.,;]?\s+(?P<behind>(?-i:[A-Z])[^\"“”\n]*[.?!:])$")
+#: "question = Who is it?"
+_ASSIGNED = re.compile(r"[ \t]*(?P<label>[A-Za-z][\w ]{0,24}?)\s?=\s(?P<rest>\S.*)$")
+_MATERIAL_NAME = re.compile(rf"(?:{MATERIAL})s?", re.IGNORECASE)
 _LABEL_WORDS = 6
 #: Material whatever else the heading says: "Response to evaluate".
 _JUDGED = re.compile(

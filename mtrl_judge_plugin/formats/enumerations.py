@@ -118,6 +118,28 @@ def enumerated(told: str) -> Iterator[Listed]:
             yield Listed(tuple(match["item"] for match in codes), start, end, "code", strict, True)
 
 
+#: A table whose first column holds what may be said: "| code | meaning |".
+_TABLE = re.compile(
+    r"^[ \t]*\|?[ \t*_]*(?:code|label|class|category|verdict|grade|level|letter|mark|tag|value|rating|score|option|"
+    r"symbol|answer)[ \t*_]*\|[^\n]*\n[ \t]*\|?[ \t]*:?-{2,}[-:| \t]*\n"
+    r"(?P<rows>(?:[ \t]*\|?[^|\n]+\|[^\n]*(?:\n|\Z)){2,12})",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def tabled(told: str) -> Iterator[Listed]:
+    """The first column of a table of codes and what they mean."""
+    for match in _TABLE.finditer(told):
+        cells = [bare(row.strip(" \t|").partition("|")[0].strip()) for row in match["rows"].strip().splitlines()]
+        if len(set(cells)) == len(cells) and all(0 < len(cell) <= _LONGEST_CODE for cell in cells):
+            start, end = match.start("rows"), match.end("rows")
+            strict = bool(ONLY.search(told[end : end + 300])) or is_strict(told, start, end)
+            yield Listed(tuple(cells), start, end, "code", strict, True)
+
+
+_LONGEST_CODE = 24
+
+
 def defined(told: str) -> Iterator[Listed]:
     """Lists whose items are explained, on lines of their own or one behind the other."""
     matches = list(_DEFINITION.finditer(told))

@@ -93,7 +93,7 @@ def behind_label(line: str, value: Value) -> str | None:
         return match["rest"]
     if not (match := _LABEL.fullmatch(plain)):
         return None
-    label = match["label"].strip("*_#>-•\"' ")
+    label = re.sub(r"\s*\([^()]*\)$", "", match["label"].strip("*_#>-•\"' "))
     if not label or len(label.split()) > _LABEL_WORDS or _OF_OTHERS.search(label) or value.mentioned(label):
         return None
     return match["rest"]

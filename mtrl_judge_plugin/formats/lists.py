@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mtrl_judge_plugin.formats.asking import VERBS, Listed, bare, is_example, is_strict, leads
-from mtrl_judge_plugin.formats.enumerations import defined, enumerated, plain
+from mtrl_judge_plugin.formats.enumerations import defined, enumerated, plain, tabled
 from mtrl_judge_plugin.formats.values import folded
 
 _QUOTES = (
@@ -81,7 +81,9 @@ def lists(told: str) -> tuple[Listed, ...]:
                 group = []
             group.append(item)
         found += _listed(told, group, allowed)
-    return tuple(sorted([*found, *defined(told), *plain(told), *enumerated(told)], key=lambda one: one.start))
+    return tuple(
+        sorted([*found, *defined(told), *plain(told), *enumerated(told), *tabled(told)], key=lambda one: one.start)
+    )
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def split(prompt: str) -> Parts:
     """A prompt's parts; see Parts."""
     if len(prompt) > 2 * _REACH:
         prompt = f"{prompt[:_REACH]}\n\n{prompt[-_REACH:]}"
-    lines = _without_quoted_fences(_with_tags_apart(prompt).splitlines())
+    lines = _without_quoted_fences(_with_tags_apart(_with_quotations_masked(prompt)).splitlines())
     opens = _first_block(lines)
     if opens is None:
         ruled = [number for number, line in enumerate(lines) if _DELIMITER.match(line)]
@@ -161,10 +161,44 @@ def _first_block(lines: list[str]) -> int | None:
     for number, line in enumerate(lines):
         if line.lstrip().startswith("```"):
             fenced = not fenced
-        elif not fenced and opens_block(line, fresh=paragraph):
+        elif not fenced and (opens_block(line, fresh=paragraph) or _followed(lines[number : number + 2])):
             return number
         paragraph = not line.strip() or bool(_DELIMITER.match(line))
     return None
+
+
+#: An instruction that was followed or not: "Instruction: Use three words.", then "Reply: A red bus."
+_INSTRUCTION = re.compile(r"\W{0,4}(?:instruction|task|request|constraint)s?\W{0,3}[:：][ \t]*\S", re.IGNORECASE)
+_FOLLOWING = re.compile(
+    r"\W{0,4}(?:(?:model|candidate|assistant|student)['’]?s? )?(?:reply|response|output|answer|completion)\W{0,3}"
+    r"[:：][ \t]*(?P<said>\S.*)",
+    re.IGNORECASE,
+)
+
+
+def _followed(lines: list[str]) -> bool:
+    """Whether a line is an instruction to somebody else, whose reply is the next line."""
+    if len(lines) < 2 or not _INSTRUCTION.match(lines[0]) or not (reply := _FOLLOWING.match(lines[1])):
+        return False
+    return not SLOT.match(reply["said"]) and not ONLY.search(reply["said"])
+
+
+#: A quotation of several lines on lines of its own.
+_QUOTED_LINES = re.compile(r"(?m)^(?P<before>[^\n]*)\n\s*\"(?P<inside>[^\"]*\n[^\"]*)\"[ \t]*$")
+
+
+_NOUN = re.compile(r"\b(?:answer|response|reply|output|message)s?\W*$", re.IGNORECASE)
+
+
+def _with_quotations_masked(prompt: str) -> str:
+    """The prompt with a mark for each quotation of several lines that is not led up to as a format."""
+
+    def mask(match: re.Match[str]) -> str:
+        before = _NOUN.sub("", match["before"])[-60:]
+        leads = SHOWS.search(before) or VERB.search(before)
+        return match[0] if leads else f'{match["before"]}\n"{MASK * _LONG}"'
+
+    return _QUOTED_LINES.sub(mask, prompt)
 
 
 def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:

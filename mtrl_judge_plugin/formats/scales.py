@@ -31,6 +31,8 @@ _MOST = re.compile(
     re.IGNORECASE,
 )
 _STARS = re.compile(r"\b(?P<one>one|1)\s(?:to|and)\s(?P<many>five|ten|three|seven|four)\b", re.IGNORECASE)
+#: "5段階で評価", "5-stufige Skala"
+_STEPS = re.compile(r"(?<!\d)(\d{1,2})(?:\s?段階|-?stufige[nr]? Skala)")
 _WORDS = {"one": 1, "three": 3, "four": 4, "five": 5, "seven": 7, "ten": 10}
 #: What a sentence speaks of that names the scale.
 _SCALE = re.compile(
@@ -96,6 +98,7 @@ def _ranges(text: str, *, every: bool = False) -> frozenset[tuple[float, float]]
         for match in _RANGE.finditer(sentence):
             least, most = [float(value.replace("−", "-")) for value in match.groups() if value is not None]
             found |= {(least, most)} if least < most else set()
+        found |= {(1.0, float(steps)) for steps in _STEPS.findall(sentence)}
         for match in _STARS.finditer(sentence):
             found.add((1.0, float(_WORDS[match["many"].lower()])))
         ends |= {float(match["most"] or match["full"]) for match in _MOST.finditer(sentence)}

@@ -1,9 +1,11 @@
-"""A value between marks: [[A]], <mark>33</mark>, \\boxed{73}."""
+"""A value between marks: [[A]], <mark>33</mark>, \\boxed{73}; several, each in an element of its own."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mtrl_judge_plugin.formats.kinds import Format
 from mtrl_judge_plugin.formats.lines import quoted, taken_back, whole_value
@@ -18,12 +20,14 @@ class Wrapped(Format):
         opening, closing: the marks.
         value: what may be between them.
         prefix: the label that the prompt shows before the marks ("Rating: "), put before a value that comes bare.
+        alone: nothing stands around it.
     """
 
     opening: str
     closing: str
     value: Value
     prefix: str = ""
+    alone: bool = False
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -70,7 +74,33 @@ class Wrapped(Format):
         if taken_back(text[last.end() :], self.value, value):
             raise UnreadableError(f"the verdict is taken back: {text[last.end() :].strip()[:80]!r}")
         written = f"{self.opening}{value}{self.closing}"
-        if text.strip() == last[0]:
+        if self.alone or text.strip() == last[0]:
             return f"{self.prefix}{written}"
         whole = mark.sub(lambda _: written, text)
         return whole if whole.casefold().count(self.opening.casefold()) == len(found) else written
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elements(Format):
+    """Several values, each once between tags of its own: <accuracy>4</accuracy> and <style>2</style>."""
+
+    name: ClassVar[str] = "tags"
+    fields: Mapping[str, Value]
+
+    @property
+    def instruction(self) -> str:
+        """See Format."""
+        shown = ", ".join(f"<{name}>{value.description}</{name}>" for name, value in self.fields.items())
+        return f"The final reply must hold these elements, each once: {shown}."
+
+    def read(self, text: str) -> str:
+        """See Format."""
+        for name, value in self.fields.items():
+            spans = list(re.finditer(rf"<{name}\s*>(.*?)</{name}\s*>", text, re.IGNORECASE | re.DOTALL))
+            found = {value.read(match[1]) for match in spans if not quoted(text, *match.span())}
+            if len(found) != 1:
+                problem = "more than one" if found else "no"
+                raise UnreadableError(f"{problem} <{name}>...</{name}>: {text.strip()[:80]!r}")
+            start, end = spans[-1].span()
+            text = f"{text[:start]}<{name}>{found.pop()}</{name}>{text[end:]}"
+        return text

@@ -9,14 +9,15 @@ from __future__ import annotations
 from mtrl_judge_plugin.formats.signs.found import Found
 from mtrl_judge_plugin.formats.signs.json_signs import objects_of
 from mtrl_judge_plugin.formats.signs.labels import labels
-from mtrl_judge_plugin.formats.signs.marks import boxed, brackets, rankings, sections, square, tags
+from mtrl_judge_plugin.formats.signs.marks import boxed, brackets, parentheses, rankings, sections, square, tags
+from mtrl_judge_plugin.formats.signs.parts import columns, elements, numbered_lines
 from mtrl_judge_plugin.formats.signs.plain import numbers, several, words
 from mtrl_judge_plugin.formats.signs.templates import first_line, lines_of_slots, marks, templates
 
 #: What instructions are searched for.
 SIGNS = (
-    objects_of, sections, brackets, square, tags, boxed, marks, rankings, templates, lines_of_slots, labels, first_line,
-    several, words, numbers,
+    objects_of, sections, brackets, square, parentheses, tags, boxed, marks, rankings, templates,
+    lines_of_slots, labels, first_line, columns, numbered_lines, elements, several, words, numbers,
 )  # fmt: skip
 
 

@@ -31,8 +31,8 @@ _SHOWN = re.compile(r"[{｛]\s*['\"“`]{1,2}[A-Za-z_\u4e00-\u9fff][\w -]{0,40}[
 _KEY = re.compile(r"['\"“`]{1,2}([A-Za-z_\u4e00-\u9fff][\w -]{0,40}?)['\"”`]{1,2}\s*[:：]")
 _QUOTED_VALUE = re.compile(rf"{_KEY.pattern}\s*['\"“`]")
 _KEYS = re.compile(
-    r"\b(?:keys?|fields?|properties|entries)\b\s*(?:named|called|are|"
-    r"is)?\s*:?\s*(?P<keys>[\[(]{0,2}\s*[\"'`“]?\w[^.\n\])]{0,200})",
+    r"(?:\b(?:keys?|fields?|properties|entries)\b|字段|键名?|キー)\s*(?:named|called|are|"
+    r"is|为|是)?\s*[:：]?\s*(?P<keys>[\[(]{0,2}\s*[\"'`“]?\w[^.\n\])]{0,200})",
     re.IGNORECASE,
 )
 _QUOTED_KEY = re.compile(r"[\"'`“](\w[\w -]{0,40}?)[\"'`”]")
@@ -123,7 +123,7 @@ def _keys_of(told: str, start: int, context: str) -> tuple[dict[str, Value | Non
         keys = [outer[1]]
     elif set_out := _KEY_LINES.search(after):
         keys = re.findall(r"^[ \t]*(?:[-*•][ \t]*)?([A-Za-z]\w*)", set_out["lines"], re.MULTILINE)
-    elif named := _KEYS.search(re.sub(r"\([^()\n]{0,60}\)", "", after)):
+    elif named := _KEYS.search(re.sub(r"\([^()\n]{0,60}\)|（[^（）\n]{0,60}）", "", after)):
         text = named["keys"]
         keys = re.findall(r"\w+", re.split(r"[\])]", text)[0]) if text[0] in "[(" else _key_list(text)
         alike = [one for _, example in _examples(context) if (one := set(_KEY.findall(example))) & set(keys)]

@@ -36,7 +36,7 @@ def key_value(told: str, key: str, keys: Sequence[str]) -> Value | None:
         end = stop.search(behind)
         segment = behind[: end.start()] if end else behind
         link = re.match(
-            r"[\"'`“”]{0,2}\s*(?:key\b|field\b)?\s*(?:[:：=(,]|is\b|are\b|must\b|should\b|as\b|whose\b|has\b|"
+            r"[\"'`“”]{0,2}\s*(?:key\b|field\b)?\s*(?:[:：=(（,]|is\b|are\b|must\b|should\b|as\b|whose\b|has\b|"
             r"can\b|[ \t]{1,}[–—]|[ \t]{2,}|取值|为|是|an? )",
             segment,
         )
@@ -99,7 +99,10 @@ def _value_in(segment: str, key: str) -> Value | None:
         if not any(_TYPE.fullmatch(word) for word in parts):
             return Value(parts)
     if re.match(
-        r"[<\[(]?\s*(?:be )?(?:an? )?bool(?:ean)?\b|[<\[(]?\s*(?:true|false)(?![A-Za-z])", value, re.IGNORECASE
+        r"[<\[(（]?\s*(?:be )?(?:an? )?(?:bool(?:ean)?\b|布尔|真偽値|Wahrheitswert|booléen|booleano)|"
+        r"[<\[(]?\s*(?:true|false)(?![A-Za-z])",
+        value,
+        re.IGNORECASE,
     ):
         return BOOLEAN
     if re.match(r"[<\[({]?\s*\[|list|array", value.strip(), re.IGNORECASE):

@@ -37,8 +37,8 @@ _LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _INLINE = re.compile(
-    rf"[\"'“`「](?P<label>{_LABEL_NAME})(?P<sign>\s?[:：]|\s?=)(?P<gap>\s?)(?P<slot>(?:{_SLOT})|"
-    rf"(?:[^\"'”`」\n]|(?<=\w)'(?=\w)){{1,60}})[\"'”`」]"
+    rf"(?:[\"'“`「]|«\s?)(?P<label>{_LABEL_NAME})(?P<sign>\s?[:：]|\s?=)(?P<gap>\s?)(?P<slot>(?:{_SLOT})|"
+    rf"(?:[^\"'”`」\n]|(?<=\w)'(?=\w)){{1,60}})(?:[\"'”`」]|\s?»)"
     rf"|\b(?:as:?|with|line|form|format:?|lines?:?|write|"
     rf"by)\s+[\"'“]?(?P<label2>{_LABEL_NAME})(?P<sign2>[:：])\s?(?P<slot2>{_SLOT})"
 )
@@ -129,7 +129,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
             if "*" in (groups.get("sign") or "") and told[: match.start("label")].endswith("**"):
                 closed.add(label)
             sign = (groups.get("sign") or groups.get("sign2") or "").replace("*", "")
-            slot = groups.get("slot") or groups.get("slot2") or ""
+            slot = (groups.get("slot") or groups.get("slot2") or "").rstrip()
             said = groups.get("gap") == "" and label.isascii() and not re.match(_SLOT, slot, re.IGNORECASE)  # 'HH:MM'
             if (
                 said
@@ -157,6 +157,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
     for match in _LISTED_LINES.finditer(told):
         words = re.findall(rf"{match['label']}{match['sign']}[ \t]*(\w+)", match[0])
         slots.setdefault(match["label"].strip(), []).append((" / ".join(words), match["sign"], match.end()))
+    slots |= {label: shown for first, shown in [*slots.items()] for label in _series(told, first) if label not in slots}
     if alternatives := _alternatives(told, context):
         yield alternatives
     fields: list[Field] = []
@@ -169,7 +170,7 @@ def labels(told: str, context: str) -> Iterator[Found]:
     several = sum(not FREE_LABELS.fullmatch(label) for label in slots if label not in free) > 1
     for label, shown in slots.items():
         grade = label.lower() == "note" and any(  # German
-            re.fullmatch(r"[XNn#]|\W?\d.*|[<\[(]Note[>\])]", slot) for slot, _, _ in shown
+            re.fullmatch(r"[XNn#](?:\s?/\s?\d+)?|\W?\d.*|[<\[(]Note[>\])]", slot) for slot, _, _ in shown
         )
         if (FREE_LABELS.fullmatch(label) and not grade) or label in free:
             continue
@@ -233,6 +234,21 @@ _ALTERNATIVE = re.compile(
     r"^[ \t]*(?:[-*•][ \t]+)?[\"'`]?(?P<label>[A-Z][\w ]{1,24})[:：][ \t]*(?P<word>[A-Z][A-Z_]{1,24})[\"'`]?[ \t]*$",
     re.MULTILINE,
 )
+
+
+def _series(told: str, label: str) -> list[str]:
+    """The other labels of a series of which a prompt shows the first: "C1: yes" and so on up to C4."""
+    if not (numbered := re.fullmatch(r"(?P<name>\D*?)(?P<first>\d{1,2})", label)):
+        return []
+    name, first = numbered["name"], int(numbered["first"])
+    ends = (
+        rf"(?:\bup to|\bthrough|\bto|\buntil|\bbis|\bhasta|…|\.\.\.),?\s*[\"'“`*]{{0,3}}{re.escape(name)}(\d{{1,2}})\b"
+    )
+    last = max(map(int, re.findall(ends, told)), default=0)
+    return [f"{name}{number}" for number in range(first + 1, min(last, first + _LONGEST_SERIES) + 1)]
+
+
+_LONGEST_SERIES = 20
 
 
 def _alternatives(told: str, context: str) -> Found | None:

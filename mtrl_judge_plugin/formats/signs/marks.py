@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from mtrl_judge_plugin.formats.asking import VERB, is_strict, leads
 from mtrl_judge_plugin.formats.material import SHOWS
 from mtrl_judge_plugin.formats.several import Ranking, Sections
-from mtrl_judge_plugin.formats.signs.found import Found
+from mtrl_judge_plugin.formats.signs.found import Found, refused
 from mtrl_judge_plugin.formats.signs.slots import slot_value
 from mtrl_judge_plugin.formats.values import Value
 from mtrl_judge_plugin.formats.wrapped import Wrapped
@@ -154,6 +154,19 @@ def boxed(told: str, context: str) -> Iterator[Found]:
         near = told[max(0, found[-1].start() - 200) : found[-1].end() + 100]
         value = slot_value(shown, told, context, near)
         yield Found(Wrapped(opening="\\boxed{", closing="}", value=value, strict=True), 2, 5, found[-1].end())
+
+
+_ROUND = re.compile(r"\bin (?:round )?(?:parentheses|brackets|parens)\b[^\n]{0,30}?(?=\([A-Za-z0-9]\))", re.IGNORECASE)
+
+
+def parentheses(told: str, context: str) -> Iterator[Found]:
+    """Parentheses, where the prompt says so in words and shows one: "the letter in parentheses, e.g. (C)"."""
+    for match in _ROUND.finditer(told):
+        if leads(told, match.start()) and not refused(told, match.start()):
+            shown = re.findall(r"^[ \t]*\(([A-Za-z0-9])\)", told, re.MULTILINE)
+            example = told[match.end() + 1]
+            value = slot_value(shown if len(shown) > 1 else [example], told, context, told)
+            yield Found(Wrapped(opening="(", closing=")", value=value, alone=True, strict=True), 2, 6, match.end())
 
 
 def square(told: str, context: str) -> Iterator[Found]:

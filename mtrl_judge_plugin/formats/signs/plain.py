@@ -140,6 +140,25 @@ def _free(told: str) -> bool:
 
 
 _LONGEST_SENTENCE = 400
+#: "Reply with an integer."
+_WITH_ONE = re.compile(
+    r"(?:answer|reply|respond)\w* with (?:an?|one) (?:\w+ )?(?:integer|number|digit)\Z", re.IGNORECASE
+)
+#: "Reply with the number of the option that fits best."
+_OF_AN_OPTION = re.compile(
+    r"\b(?:number|index|digit) of (?:the|your|that|its|this) (?:\w+ ){0,2}"
+    r"(?:option|statement|choice|category|class|level|case|answer|description|item|label|line)\b|"
+    r"\b(?:option|statement|choice|category) number\b",
+    re.IGNORECASE,
+)
+
+
+def _numbered(told: str) -> tuple[str, ...]:
+    """The numbers of numbered lines, from 1 on (or 0); none where they do not go on by one."""
+    numbers = [int(number) for number in re.findall(r"^[ \t]*[(\[]?(\d{1,2})[.):\]][ \t]", told, re.MULTILINE)]
+    first = numbers[0] if numbers else 0
+    whole = len(numbers) > 1 and first in (0, 1) and numbers == list(range(first, first + len(numbers)))
+    return tuple(map(str, numbers)) if whole else ()
 
 
 def numbers(told: str, context: str) -> Iterator[Found]:
@@ -157,6 +176,10 @@ def numbers(told: str, context: str) -> Iterator[Found]:
         near = before + told[match.start() : stop]
         scale = named_scale(told, near)
         strict = bool(ONLY.search(match[0])) or is_strict(told, match.start(), match.end())
+        strict = strict or bool(_WITH_ONE.match(match[0]) and not _free(near))
+        if scale.low is None and _OF_AN_OPTION.search(near) and (options := _numbered(told)):
+            yield Found(Bare(value=Value(options, context=context), strict=strict), 1, 6, match.end())
+            continue
         if not strict and scale.low is None:
             continue
         others = tuple(value for value in _OTHERS.findall(told))
@@ -214,6 +237,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _NEAR_END = 80
+_ONE_OF = re.compile(r"\b(?:one of|from among)(?: these| the following)?:?\s*\Z", re.IGNORECASE)
 _PART = re.compile(
     r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|justification|why", re.IGNORECASE
 )
@@ -252,7 +276,6 @@ def words(told: str, context: str) -> Iterator[Found]:
             continue  # a list of them: "['YES', 'NO']"
         if one.kind == "caps" and _glosses(literals, context):
             continue
-        known = one.kind == "known"
         questioned = told[max(0, one.start - 3) : one.start].strip().endswith("?")  # "Is it right? yes/no"
         if not (one.strict or one.told or (questioned and len(told) - one.end < _NEAR_END)):
             continue
@@ -291,7 +314,7 @@ def words(told: str, context: str) -> Iterator[Found]:
             + 2 * one.told
             + (one.kind in ("quoted", "caps", "bare", "name", "code"))
             - (one.kind in ("mixed", "letter", "number"))
-            + known * 0
+            + 3 * (one.kind == "mixed" and bool(_ONE_OF.search(told[: one.start])))
         )
         yield Found(
             Bare(

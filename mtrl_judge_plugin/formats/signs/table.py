@@ -11,10 +11,10 @@ from mtrl_judge_plugin.formats.signs.slots import literals_of, named_scale, scal
 from mtrl_judge_plugin.formats.values import Value
 
 _CUE = re.compile(
-    r"[ \t#*_>\[]*(?:(?:your|the|my|final|overall|\w{1,12}) ){0,2}(?P<number>score|rating|grade|mark|"
+    r"[ \t#*_>\[]*(?:(?:your|the|my|final|overall|\w{1,12}) (?!\()){0,2}(?P<number>score|rating|grade|mark|"
     r"points|评分|得分|分数|"
     r"打分|Note|Punkte|puntuación|点数|スコア)?(?P<word>class|label|category|verdict|judge?ment|decision|类别|标签|判断|Klasse|clase)?"
-    r"[ \t*_\]]*[:：>][ \t*_]*$",
+    r"[ \t*_\]]*(?:\((?P<range>[^()\n]{1,20})\)[ \t*_]*)?[:：>][ \t*_]*$",
     re.IGNORECASE,
 )
 
@@ -32,7 +32,7 @@ def open_cue(prompt: str, told: str) -> Bare | None:
     cue = _CUE.fullmatch(last) if len(last) <= _LONGEST_CUE else None
     if cue is None or not (cue["number"] or cue["word"]):
         return None
-    scale = named_scale(told)
+    scale = named_scale(told, cue["range"] or "")
     if cue["number"] and scale.low is not None and scale.high is not None:
         return Bare(value=scaled(scale, prompt), strict=True)
     listed = [one for one in lists.lists(told) if one.kind in ("quoted", "caps", "bare", "code")]
