@@ -15,7 +15,7 @@ MATERIAL = (
     r"description|translation|summary|code|sentence|request|problem|ground|instructions? given|content|message|"
     r"completion|generation|\w+ (?-i:[AB12])|Q|data|begin\b|start\b|"
     r"问题|问|题目|回答|答案|参考|标准|模型|预测|选项|学生|指令|原文|译文|摘要|文本|Frage|Antwort|Aussage|Zusammenfassung|"
-    r"Übersetzung|Pregunta|Respuesta|Resumen|Traducción|質問|問|回答|正解|要約|本文|翻訳|Réponse|Résumé|Traduction|Pergunta|"
+    r"Übersetzung|Pregunta|Respuesta|Resumen|Traducción|質問|問|回答|正解|要約|本文|翻訳|指示|報告|依頼|Réponse|Résumé|Traduction|Pergunta|"
     r"Resposta"
 )
 #: Words for instructions.

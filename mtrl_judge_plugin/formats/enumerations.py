@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mtrl_judge_plugin.formats.asking import ONLY, Listed, bare, is_example, is_strict, leads
+from mtrl_judge_plugin.formats.asking import ONLY, VERBS, Listed, bare, is_example, is_strict, leads
 from mtrl_judge_plugin.formats.values import folded
 
 _WORDY = r"[^\W\d_][\w-]{0,18}(?: [^\W\d_][\w-]{1,14}){0,2}"
@@ -45,7 +45,7 @@ _NAMED_LIST = re.compile(
     rf"\b(?:possible|allowed|valid|following|these|those)?\s?(?:one of|choose from|pick from|from|grades?|"
     rf"labels?|answers?|values?|"
     rf"classes|categories|verdicts?|"
-    rf"options?|words?|levels?|choices|ratings?|outcomes?|rótulos|etiquetas|categorías|categorias|catégories|Kategorien|clases|Klassen|Werte|mots|palabras|Wörter|Worten|opciones|parole)\b(?:[^\n:.]{{0,30}}:|"
+    rf"options?|types|tags|kinds|words?|levels?|choices|ratings?|outcomes?|rótulos|etiquetas|categorías|categorias|catégories|Kategorien|clases|Klassen|Werte|mots|palabras|Wörter|Worten|opciones|parole)\b(?:[^\n:.]{{0,30}}:|"
     rf"\s+(?:are|is))?\s+"
     rf"(?P<list>{_WORDY}(?:\s?[,/|]\s?{_WORDY}){{1,8}}(?:,?\s(?:or|and|oder|ou|"
     rf"e)\s{_WORDY})?)(?=\s*(?:[-–—,;:)!\n]|\.(?!\w)|$))",
@@ -191,7 +191,7 @@ def _kind(literal: str) -> str:
 
 _BARE = re.compile(
     rf"(?:^|(?<=[.?!:]\s)|(?<=\n)|\b(?:with|only|either|just|one of|word|words|output|write|reply|answer|"
-    rf"respond|say|print|exactly|as|put|palabra|mot|reply)\s*:?\s+)"
+    rf"respond|say|print|exactly|as|put|palabra|mot|par|mit|con|com)\s*:?\s+)"
     rf"(?P<list>{_WORDY}(?:\s*[,/|]\s*{_WORDY}){{0,8}}(?:\s*[/|]\s*|\s*,?\s+(?:or|oder|o|ou|"
     rf"and)\s+){_WORDY})(?=\s*(?:[-–—.,;:)!\n]|$|\(|only\b|and nothing|depending|according|based))",
     re.MULTILINE,
@@ -206,7 +206,7 @@ def plain(told: str) -> Iterator[Listed]:
     """Lists of plain words, where the prompt says that one of them is all it wants: "agree, disagree or undecided"."""
     for match in _BARE.finditer(told):
         listed = re.sub(
-            r"^(?:(?:reply|answer|respond|say|choose|output|write)(?: with)?\s+)?(?:(?:only|just|either|exactly)\s+)?",
+            rf"^(?:(?:{VERBS})(?: with| par| mit| con| com)?\s+)?(?:(?:only|just|either|exactly)\s+)?",
             "",
             match["list"],
             flags=re.IGNORECASE,

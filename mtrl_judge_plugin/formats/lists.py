@@ -30,10 +30,10 @@ _ITEM = re.compile(
     r"|(?P<bold>\*\*[^*\n]{1,30}\*\*)"
     r"|(?P<name>\b(?:response|answer|assistant|model|image|option|candidate|system|caption|video|output|"
     r"translation|summary|story|player)[ _](?:[A-D]|[1-4])\b)"
-    r"|(?P<caps>(?-i:(?<![^\W]|-)[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ_]{1,}(?:[ -][A-Z][A-Z_]{1,}){0,2}(?!\w)))"
+    r"|(?P<caps>(?-i:(?<![A-Za-zÀ-ɏ0-9_-])[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ_]{1,}(?:[ -][A-Z][A-Z_]{1,}){0,2}(?![A-Za-zÀ-ɏ0-9_])))"
     rf"|(?P<known>(?<![\w'])(?:{_KNOWN})(?![\w']))"
     r"|(?P<code>(?-i:(?<![A-Za-z0-9_-])[A-Z]\d{1,2}(?![A-Za-z0-9_])))"
-    r"|(?P<letter>(?-i:(?<![A-Za-z0-9_'’.&-])[A-Z](?![A-Za-z0-9_'’&]|\.[A-Za-z])))"
+    r"|(?P<letter>(?-i:(?<![A-Za-z0-9_'’.&-])[A-Z](?:[+-](?=[\s,;/|.)]|$))?(?![A-Za-z0-9_'’&]|\.[A-Za-z])))"
     r"|(?P<number>(?<![A-Za-z0-9_.,+-])[-+]?\d{1,3}(?:\.\d{1,2})?(?![A-Za-z0-9_]|\.\d))",
     re.IGNORECASE,
 )
@@ -142,7 +142,9 @@ def _joined(gap: str, before: _Item, item: _Item) -> bool:
     if _GAP.fullmatch(gap):
         return True
     quoted, short = item.kind == "quoted", len(item.literal) <= 2
-    if quoted and len(gap) <= _CJK_GAP and re.fullmatch(r"[^\x00-\x7f\"“”「」『』。]+", gap):  # 「○」、違えば「×」
+    if (
+        (quoted or item.kind == "caps") and len(gap) <= _CJK_GAP and re.fullmatch(r"[^\x00-\x7f\"“”「」『』。]+", gap)
+    ):  # 「○」、違えば「×」
         return True
     return (quoted and before.kind not in ("known", "bold") and bool(_SENTENCE_GAP.fullmatch(gap))) or (
         (quoted or short) and bool(_ZH_GAP.fullmatch(gap))

@@ -97,12 +97,14 @@ class Array(Format):
     Attributes:
         value: what each item may be.
         length: how many there are.
+        once: what it holds, each once, in any order; (): not known.
         python: the caller evaluates it.
     """
 
     name: ClassVar[str] = "json array"
     value: Value | None = None
     length: int | None = None
+    once: Sequence[str] = ()
     python: bool = False
 
     @property
@@ -126,6 +128,8 @@ class Array(Format):
         value, source = found[0]
         if self.length is not None and len(value) != self.length:
             raise UnreadableError(f"want {self.length} items: {text[:80]!r}")
+        if self.once and sorted(map(str, value)) != sorted(self.once):
+            raise UnreadableError(f"want each of {', '.join(self.once)} once: {text[:80]!r}")
         if self.value:
             for item in value:
                 self.value.read(item if isinstance(item, str) else json.dumps(item))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _PROSE = re.compile(
-    r"\A\s*(?:please )?(?:translate|paraphrase|rephrase|summari[sz]e|rewrite)\b|一句话|总结|翻译|改写|要約|翻訳|"
+    r"\A\s*(?:please )?(?:translate|paraphrase|rephrase|summari[sz]e|rewrite)\b|"
+    r"一句话|总结|翻译|改写|要約|翻訳|"
     r"\btranslation only\b|"
     r"\b(?:in|with|of) (?:an?|one|two|three|a few|\d+|at most \w+|no more than \w+) (?:short |"
     r"simple )?(?:sentences?|words?|paragraphs?|lines)\b|"
@@ -21,7 +22,9 @@ def wants_prose(head: str) -> bool:
 
 
 _WRITES = re.compile(
-    r"\A\s*(?:please )?(?:translate|paraphrase|rephrase|summari[sz]e|rewrite)\b|\A\s*请(?:用一句话|总结|翻译|改写)",
+    r"\A\s*(?:please )?(?:translate|paraphrase|rephrase|summari[sz]e|rewrite)\b|"
+    r"\A\s*(?:please )?(?:describe|explain|outline)\b[^.\n]{0,40}\bin (?:an?|one|two|three) (?:short )?"
+    r"(?:paragraph|sentence)s?\b|\A\s*请(?:用一句话|总结|翻译|改写)",
     re.IGNORECASE,
 )
 

@@ -270,6 +270,8 @@ def _inner(text: str) -> str | None:
             return str(next(group for group in match.groups() if group is not None)).strip()
     if text.endswith((".", "。", "!", "！", "．", ",", ";")) and not text.endswith(".."):
         return text[:-1].rstrip()
+    if match := re.fullmatch(r"(\S+?)\s?(?:です|である|입니다|이다)", text):  # "NGです。"
+        return match[1]
     if match := _DANGLING.fullmatch(text):  # the other end of it stands before a label: "**Answer: A**"
         return (match[1] or match[2]).strip()
     if match := re.match(r"#{1,6}\s+|>\s+|[≈~=]\s*(?=\d)|[-*•]\s+(?!\d)", text):

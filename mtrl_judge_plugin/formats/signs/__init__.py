@@ -10,8 +10,8 @@ from mtrl_judge_plugin.formats.signs.found import Found
 from mtrl_judge_plugin.formats.signs.json_signs import objects_of
 from mtrl_judge_plugin.formats.signs.labels import labels
 from mtrl_judge_plugin.formats.signs.marks import boxed, brackets, parentheses, rankings, sections, square, tags
-from mtrl_judge_plugin.formats.signs.parts import columns, elements, numbered_lines
-from mtrl_judge_plugin.formats.signs.plain import numbers, several, words
+from mtrl_judge_plugin.formats.signs.parts import columns, elements, numbered_lines, several
+from mtrl_judge_plugin.formats.signs.plain import numbers, words
 from mtrl_judge_plugin.formats.signs.templates import first_line, lines_of_slots, marks, templates
 
 #: What instructions are searched for.

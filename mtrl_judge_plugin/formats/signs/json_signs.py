@@ -13,6 +13,7 @@ from mtrl_judge_plugin.formats.objects import Array, Object
 from mtrl_judge_plugin.formats.scales import EACH, scale_of
 from mtrl_judge_plugin.formats.signs.found import Found, refused
 from mtrl_judge_plugin.formats.signs.key_values import key_value
+from mtrl_judge_plugin.formats.signs.marks import numbered
 from mtrl_judge_plugin.formats.signs.schemas import schema_within
 from mtrl_judge_plugin.formats.signs.slots import named_scale
 from mtrl_judge_plugin.formats.values import Value
@@ -38,6 +39,8 @@ _KEYS = re.compile(
 _QUOTED_KEY = re.compile(r"[\"'`“](\w[\w -]{0,40}?)[\"'`”]")
 
 
+#: "Every number must occur exactly once."
+_ONCE = re.compile(r"\b(?:every|each|all)\b[^.\n]{0,60}\bonce\b|\bpermutation\b", re.IGNORECASE)
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 
 
@@ -59,8 +62,10 @@ def objects_of(told: str, context: str) -> Iterator[Found]:
             )
             length = _COUNTS.get(count[1]) or int(count[1]) if count else None
             python = "python" in match[0].lower()
+            once = numbered(context) if _ONCE.search(told) else ()
             if value or length or not told_of:  # "only this JSON array" says nothing new
-                yield Found(Array(value=value, length=length, python=python, strict=True), 2, 6, match.end())
+                array = Array(value=value, length=length, once=once, python=python, strict=True)
+                yield Found(array, 2, 6, match.end())
             told_of = True
     if (shape := schema_within(told)) is not None:
         keys, end = shape

@@ -74,6 +74,13 @@ _FOLLOWED = re.compile(
     r"add)\b[^.\n\"“]{0,20}[\"“`](?P<label>#{1,4} ?\w[\w ]{0,24})[\"”`] followed by",
     re.IGNORECASE,
 )
+#: "On the final line write #### and then the number."
+_SIGNED = re.compile(
+    r"\b(?:write|output|print|give|put|line|with)\b[^\n#=>]{0,20}[\"'“`]?(?P<label>#{2,6}|={2,}>?|>{2,}|-{1,2}>)[\"'”`]?"
+    r"(?:,? and then|,? then|,? and|,? followed by) (?:the|your|an?) (?:final |single |whole )?"
+    r"(?P<slot>number|score|rating|integer|grade|mark|count)\b",
+    re.IGNORECASE,
+)
 FREE_LABELS = re.compile(
     r"explanation|feedback|reason\w*|rationale|analysis|comments?|justification|thoughts?|evidence|notes?|why|"
     r"critique|summary|evaluation evidence|Grund|motivo|raison|理由|解释|分析|Begründung|razón|"
@@ -146,6 +153,8 @@ def labels(told: str, context: str) -> Iterator[Found]:
             slots.setdefault(label, []).append((slot, sign, match.start()))
     for match in _FOLLOWED.finditer(told):
         slots.setdefault(match["label"].strip(), []).append(("", "\n", match.end()))
+    for match in _SIGNED.finditer(told):
+        slots.setdefault(match["label"], []).append((match["slot"], "", match.end()))
     for match in _FORMAT_OF.finditer(told):
         slots.setdefault(match["label"].strip(), []).append((match["slot"], ":", match.end()))
     for match in _ENDS_WITH.finditer(told):

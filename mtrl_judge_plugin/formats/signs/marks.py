@@ -205,7 +205,7 @@ def _lettered(context: str) -> tuple[str, ...]:
     return letters if len(letters) > 1 else ()
 
 
-def _numbered(context: str) -> tuple[str, ...]:
+def numbered(context: str) -> tuple[str, ...]:
     """The numbers in brackets that begin lines of a prompt ("[1] Owls ..."), from 1 on; () where there are none."""
     begun = set(re.findall(r"^[ \t]*\[(\d{1,3})\][ \t:]", context, re.MULTILINE))
     numbers = tuple(itertools.takewhile(begun.__contains__, map(str, itertools.count(1))))
@@ -225,7 +225,7 @@ def rankings(told: str, context: str) -> Iterator[Found]:
         separator = f" {sign} " if spaced else ", " if sign == "," and ", " in match[0] else sign
         defined = all(re.search(rf"^\W*{letter}\W*[:：.)]", context, re.MULTILINE) for letter in shown)
         generic = set(shown) <= set("XYZ") and not defined
-        letters = _numbered(context) if match["begun"] else _lettered(context) if generic else tuple(sorted(shown))
+        letters = numbered(context) if match["begun"] else _lettered(context) if generic else tuple(sorted(shown))
         yield Found(
             Ranking(letters=letters, separator=separator, bracketed="[" in match[0], strict=True), 2, 5, match.end()
         )

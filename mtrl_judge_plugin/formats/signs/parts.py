@@ -1,4 +1,4 @@
-"""Signs of several values, each in a place of its own: columns of a row, numbered lines, elements with tags."""
+"""Signs of several values, each in a place of its own: numbers on a line, columns, numbered lines, elements with tags."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from mtrl_judge_plugin.formats.asking import VERB
 from mtrl_judge_plugin.formats.material import SHOWS
-from mtrl_judge_plugin.formats.several import Template
+from mtrl_judge_plugin.formats.several import Numbers, Template
 from mtrl_judge_plugin.formats.signs.found import Found, refused
 from mtrl_judge_plugin.formats.signs.labels import FREE_LABELS, FREE_SLOT
-from mtrl_judge_plugin.formats.signs.slots import ANY_TEXT, named_scale, slot_value
+from mtrl_judge_plugin.formats.signs.slots import ANY_TEXT, named_scale, scaled, slot_value
 from mtrl_judge_plugin.formats.values import Value
 from mtrl_judge_plugin.formats.wrapped import Elements
 
@@ -85,3 +85,83 @@ def elements(told: str, context: str) -> Iterator[Found]:
         known = ANY_TEXT if scale.low is None else number
         values = {name: ANY_TEXT if words else known for name, words in zip(names, free, strict=True)}
         yield Found(Elements(fields=values, strict=True), 2, 6, match.end())
+
+
+_COUNTS = {
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "2": 2,
+    "3": 3,
+    "4": 4,
+    "5": 5,
+    "zwei": 2,
+    "dos": 2,
+    "两个": 2,
+    "二つ": 2,
+    "deux": 2,
+}
+_SEVERAL = re.compile(
+    r"\b(?P<count>two|three|four|five|zwei|dos|deux|[2-5])\s(?:\w+\s){0,2}(?:values|scores|numbers|ratings|"
+    r"integers|marks|grades|Werte|Zahlen|Noten|números|notas|nombres)\b|(?P<zh>两个)(?:\w{0,4})(?:分数|数字|评分|数值)",
+    re.IGNORECASE,
+)
+_TWO_OWNERS = re.compile(
+    r"\b(?P<a>\w{1,12})['’]s (?:rating|score|mark|grade|points)\W+(?:an? )?(?P<sep>space|comma|semicolon|tab|"
+    r"slash|colon|,|;|/)?\W*(?:and |then )?(?P<b>\w{1,12})['’]s (?:rating|score|mark|grade|points)",
+    re.IGNORECASE,
+)
+_SEPARATORS = (
+    ("semicolon", ";"),
+    ("comma", ","),
+    ("tab", "\t"),
+    ("slash", "/"),
+    ("colon", ":"),
+    ("pipe", "|"),
+    ("space", " "),
+    ("分号", ";"),
+    ("逗号", ","),
+    ("空格", " "),
+    ("Leerzeichen", " "),
+    ("espacio", " "),
+    ("Komma", ","),
+    ("coma", ","),
+)
+
+
+def several(told: str, context: str) -> Iterator[Found]:
+    """Several numbers on one line."""
+    for match in _SEVERAL.finditer(told):
+        near = told[max(0, match.start() - 120) : match.end() + 200]
+        separator = next(
+            (
+                sign
+                for word, sign in _SEPARATORS
+                if re.search(rf"\b{word}s?\b|{word}" if word.isascii() else word, near, re.IGNORECASE)
+            ),
+            "",
+        )
+        if not (separator or re.search(r"\bline\b|行|Zeile|línea", near, re.IGNORECASE)):
+            continue
+        if re.search(r"\b(?:per|a|each|every|separate|own) lines?\b", near, re.IGNORECASE) and not separator:
+            continue
+        count = _COUNTS[(match["count"] or match["zh"]).lower()]
+        scale = named_scale(told, near)
+        owners = re.search(r"[,:]\s*(?P<a>[a-z]{2,14}) and (?P<b>[a-z]{2,14})\s*,", near)
+        named = (owners["a"], owners["b"]) if owners and count == 2 else ()
+        value = scaled(scale, "")
+        yield Found(
+            Numbers(count=count, separator=separator or " ", value=value, owners=named, strict=True), 2, 5, match.end()
+        )
+    for match in _TWO_OWNERS.finditer(told):
+        separator = next(
+            (sign for word, sign in _SEPARATORS if word == (match["sep"] or "").lower()), match["sep"] or " "
+        )
+        value = scaled(named_scale(told), "")
+        yield Found(
+            Numbers(count=2, separator=separator, value=value, owners=(match["a"], match["b"]), strict=True),
+            2,
+            5,
+            match.end(),
+        )

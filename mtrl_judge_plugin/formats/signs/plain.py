@@ -1,4 +1,4 @@
-"""Signs of a bare value: a number, several numbers on a line, a letter, a word of a list."""
+"""Signs of a bare value: a number, a letter, a word of a list."""
 
 from __future__ import annotations
 
@@ -6,92 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mtrl_judge_plugin.formats import lists
-from mtrl_judge_plugin.formats.asking import ONLY, SENTENCE_END, is_strict
+from mtrl_judge_plugin.formats.asking import ONLY, SENTENCE_END, Listed, is_strict
 from mtrl_judge_plugin.formats.kinds import Bare
-from mtrl_judge_plugin.formats.several import Numbers
 from mtrl_judge_plugin.formats.signs.found import Found, refused
-from mtrl_judge_plugin.formats.signs.slots import LETTERS, goes_on, letters_of, named_scale, scaled
+from mtrl_judge_plugin.formats.signs.slots import LETTERS, goes_on, letters_of, named_scale
 from mtrl_judge_plugin.formats.values import Value
-
-_COUNTS = {
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "2": 2,
-    "3": 3,
-    "4": 4,
-    "5": 5,
-    "zwei": 2,
-    "dos": 2,
-    "两个": 2,
-    "二つ": 2,
-    "deux": 2,
-}
-_SEVERAL = re.compile(
-    r"\b(?P<count>two|three|four|five|zwei|dos|deux|[2-5])\s(?:\w+\s){0,2}(?:values|scores|numbers|ratings|"
-    r"integers|marks|grades|Werte|Zahlen|Noten|números|notas|nombres)\b|(?P<zh>两个)(?:\w{0,4})(?:分数|数字|评分|数值)",
-    re.IGNORECASE,
-)
-_TWO_OWNERS = re.compile(
-    r"\b(?P<a>\w{1,12})['’]s (?:rating|score|mark|grade|points)\W+(?:an? )?(?P<sep>space|comma|semicolon|tab|"
-    r"slash|colon|,|;|/)?\W*(?:and |then )?(?P<b>\w{1,12})['’]s (?:rating|score|mark|grade|points)",
-    re.IGNORECASE,
-)
-_SEPARATORS = (
-    ("semicolon", ";"),
-    ("comma", ","),
-    ("tab", "\t"),
-    ("slash", "/"),
-    ("colon", ":"),
-    ("pipe", "|"),
-    ("space", " "),
-    ("分号", ";"),
-    ("逗号", ","),
-    ("空格", " "),
-    ("Leerzeichen", " "),
-    ("espacio", " "),
-    ("Komma", ","),
-    ("coma", ","),
-)
-
-
-def several(told: str, context: str) -> Iterator[Found]:
-    """Several numbers on one line."""
-    for match in _SEVERAL.finditer(told):
-        near = told[max(0, match.start() - 120) : match.end() + 200]
-        separator = next(
-            (
-                sign
-                for word, sign in _SEPARATORS
-                if re.search(rf"\b{word}s?\b|{word}" if word.isascii() else word, near, re.IGNORECASE)
-            ),
-            "",
-        )
-        if not (separator or re.search(r"\bline\b|行|Zeile|línea", near, re.IGNORECASE)):
-            continue
-        if re.search(r"\b(?:per|a|each|every|separate|own) lines?\b", near, re.IGNORECASE) and not separator:
-            continue
-        count = _COUNTS[(match["count"] or match["zh"]).lower()]
-        scale = named_scale(told, near)
-        owners = re.search(r"[,:]\s*(?P<a>[a-z]{2,14}) and (?P<b>[a-z]{2,14})\s*,", near)
-        named = (owners["a"], owners["b"]) if owners and count == 2 else ()
-        value = scaled(scale, "")
-        yield Found(
-            Numbers(count=count, separator=separator or " ", value=value, owners=named, strict=True), 2, 5, match.end()
-        )
-    for match in _TWO_OWNERS.finditer(told):
-        separator = next(
-            (sign for word, sign in _SEPARATORS if word == (match["sep"] or "").lower()), match["sep"] or " "
-        )
-        value = scaled(named_scale(told), "")
-        yield Found(
-            Numbers(count=2, separator=separator, value=value, owners=(match["a"], match["b"]), strict=True),
-            2,
-            5,
-            match.end(),
-        )
-
 
 _NOUN = (
     r"(?:number|integer|score|digit|index|probability|likelihood|float|rating|percentage|points?|decimal|mark|"
@@ -140,6 +59,13 @@ def _free(told: str) -> bool:
 
 
 _LONGEST_SENTENCE = 400
+
+
+def _is_of_grades(one: Listed) -> bool:
+    """Whether a list holds school grades."""
+    return one.kind == "letter" and len(one.literals) > 2
+
+
 #: "Reply with an integer."
 _WITH_ONE = re.compile(
     r"(?:answer|reply|respond)\w* with (?:an?|one) (?:\w+ )?(?:integer|number|digit)\Z", re.IGNORECASE
@@ -169,6 +95,8 @@ def numbers(told: str, context: str) -> Iterator[Found]:
             r"[^.\n]{0,30}\b(?:inside|within|in) (?:the |a )?(?:box|bracket|brace|tag)", told[match.end() :]
         )
         if refused(told, match.start()) or _CRITERION.match(line) or inside:
+            continue
+        if match[0].lower().endswith(("grade", "mark")) and any(map(_is_of_grades, lists.lists(told))):
             continue
         sentence_end = re.compile(r"[.。\n]|$").search(told, match.end())
         before = SENTENCE_END.split(told[max(0, match.start() - 120) : match.start()])[-1]
@@ -239,7 +167,8 @@ _NONE = re.compile(
 _NEAR_END = 80
 _ONE_OF = re.compile(r"\b(?:one of|from among)(?: these| the following)?:?\s*\Z", re.IGNORECASE)
 _PART = re.compile(
-    r"score|rating|grade|label|verdict|answer|reason\w*|explanation|comment|rationale|justification|why", re.IGNORECASE
+    r"score|rating|grade|label|verdict|answer|type|quality|category|class|tag|reason\w*|explanation|comment|rationale|justification|why",
+    re.IGNORECASE,
 )
 
 
@@ -247,6 +176,12 @@ def _glosses(words: Sequence[str], context: str) -> bool:
     """Whether words are what letters stand for ("A: CORRECT"), where the prompt asks for the letters."""
     lettered = [re.search(rf"^\W*([A-Z])\W{{1,3}}{re.escape(word)}\W*$", context, re.MULTILINE) for word in words]
     return all(lettered) and bool(re.search(r"\bletters?\b", context))
+
+
+def _holds(longer: Listed, one: Listed) -> bool:
+    """Whether a list is part of a longer one at the same place."""
+    around = longer.start <= one.start and one.end <= longer.end
+    return longer.kind in ("bare", "quoted", "letter") and around and set(one.literals) < set(longer.literals)
 
 
 def words(told: str, context: str) -> Iterator[Found]:
@@ -270,6 +205,8 @@ def words(told: str, context: str) -> Iterator[Found]:
             continue
         if goes_on(told, one.end) and all(re.fullmatch(r"[A-Z]|\d+", word) for word in literals):
             continue
+        if one.kind in ("known", "mixed", "bare") and any(_holds(other, one) for other in listed):
+            continue  # "yes, no" in "yes, no or unsure"
         if all(_PART.fullmatch(word) for word in literals):
             continue  # the parts of a form
         if re.search(r"(?<!\[)\[\s*$", told[: one.start]) and "," in told[one.start : one.end]:
@@ -281,7 +218,8 @@ def words(told: str, context: str) -> Iterator[Found]:
             continue
         asked = _ANSWER_WITH.search(told[: one.start]) and re.match(r"[.!?]", told[one.end :])  # "Answer A or B."
         last = one.told and not told[one.end :].strip(" .\n")  # "pick one, A or B."
-        if one.kind == "letter" and not (asked or last) and not (one.strict and (one.told or _LETTER.search(told))):
+        lettered = one.told or _LETTER.search(told) or re.search(r"\b(?:grade|mark)\b", told)
+        if one.kind == "letter" and not (asked or last) and not (one.strict and lettered):
             continue
         if one.kind == "mixed" and any(set(other.literals) == set(literals) and other is not one for other in listed):
             continue

@@ -16,7 +16,7 @@ LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 _PLACEHOLDER = re.compile(
     r"\.{3}|…|_+|\?|[XNn#]{1,2}|xx?|(?:your |the |a |an )?(?:\w+ )?(?:final )?(?:int|integer|float|number|score|"
-    r"rating|mark|grade|verdict|answer|letter|option|value|points?|choice|decision|judge?ment|digit|label|"
+    r"rating|mark|grade|count|verdict|answer|letter|option|value|points?|choice|decision|judge?ment|digit|label|"
     r"result|winner|model|note|nota|reason\w*|explanation|text|分数|评分|得分)s?(?: here| \d.*)?",
     re.IGNORECASE,
 )
@@ -95,7 +95,7 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
     points = [one.literals for one in lists.lists(told) if one.kind == "defined" and one.literals[0].isdigit()]
     if scale.low is None and not words and len(points) == 1 and len(points[0]) == 2:
         return literals_of(points[0], context)
-    if re.search(r"^(?:xx|nn)$|int|number|score|rating|mark|grade|points|digit|float|\bn\b|分", slot) or (
+    if re.search(r"^(?:xx|nn)$|int|number|count|score|rating|mark|grade|points|digit|float|\bn\b|分", slot) or (
         scale.low is not None and not listed_near
     ):
         return scaled(scale, context)
