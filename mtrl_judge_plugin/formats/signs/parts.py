@@ -1,4 +1,4 @@
-"""Signs of several values, each in a place of its own: numbers on a line, columns, numbered lines, elements with tags."""
+"""Signs of several values, each in its own place: numbers on a line, columns, numbered lines, elements with tags."""
 
 from __future__ import annotations
 
