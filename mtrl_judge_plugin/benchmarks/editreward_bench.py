@@ -74,8 +74,10 @@ def _label(row: Row) -> str:
     if not letters:
         raise row.error("comparison_type", f"{row['comparison_type']!r} is not like AvsB")
     first, second = letters.groups()
-    meanings = {f"{first}>{second}": "A", f"{second}>{first}": "B", f"{first}={second}": "tie"}
-    return row.one_of("ranking", meanings | {f"{second}={first}": "tie"})
+    meanings = {f"{first}>{second}": "A", f"{second}>{first}": "B"}
+    for tie in (f"{first}={second}", f"{second}={first}"):
+        meanings |= dict.fromkeys((tie, f"{tie}=Good", f"{tie}=Bad"), "tie")
+    return row.one_of("ranking", meanings)
 
 
 BENCHMARK = Benchmark(load, splits=("test",), tasks=("2pair", "3pair", "4pair"), terms=SOURCE.terms, source=SOURCE)

@@ -8,8 +8,8 @@ a tie. The authors' accuracy with ties is over the three classes (for scores the
 is best on the data; a verdict needs none), and their accuracy without ties leaves human ties out and counts a judge's
 tie as wrong. A video is shown as one image of its frames. Samples of one prompt are one group.
 
-Columns as the authors' script reads them (KwaiVGI/VideoAlign); "invalid", a label of their training data, leaves a
-row out. Not checked on real rows; no revision is pinned.
+Columns as the authors' script reads them (KwaiVGI/VideoAlign); a row without a label, or with "invalid" as in their
+training data, is left out. Not checked on real rows; no revision is pinned.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TASKS = {
     "motion_quality": ("MQ", "video_pair, motion"),
     "text_alignment": ("TA", "video_pair, alignment"),
 }
-_LABELS = {"A": "A", "B": "B", "same": "tie", "invalid": None}
+_LABELS = {"A": "A", "B": "B", "same": "tie", "invalid": None, "": None}
 
 
 def load(split: str, task: str, folder: str | Path | None = None, frames: int = 4) -> Iterator[Sample]:
@@ -60,7 +60,7 @@ def load(split: str, task: str, folder: str | Path | None = None, frames: int = 
     def convert(row: Row) -> Iterator[Sample]:
         preferred = row.one_of(label, _LABELS)
         if preferred is None:
-            raise UnusableError("invalid")
+            raise UnusableError("no label")
         yield Sample(
             id=f"videogen_rewardbench-{task}-{row.number}",
             task=task,

@@ -81,9 +81,14 @@ def lists(told: str) -> tuple[Listed, ...]:
                 group = []
             group.append(item)
         found += _listed(told, group, allowed)
-    return tuple(
-        sorted([*found, *defined(told), *plain(told), *enumerated(told), *tabled(told)], key=lambda one: one.start)
-    )
+    set_out = [*defined(told)]
+    words = [one for one in plain(told) if not any(_is_gloss(one, of) for of in set_out)]
+    return tuple(sorted([*found, *set_out, *words, *enumerated(told), *tabled(told)], key=lambda one: one.start))
+
+
+def _is_gloss(one: Listed, of: Listed) -> bool:
+    """Whether words stand in what explains the items of another list."""
+    return of.told and of.start < one.start and one.end <= of.end and not set(one.literals) & set(of.literals)
 
 
 @dataclass(frozen=True)
@@ -146,9 +151,8 @@ def _joined(gap: str, before: _Item, item: _Item) -> bool:
         (quoted or item.kind == "caps") and len(gap) <= _CJK_GAP and re.fullmatch(r"[^\x00-\x7f\"“”「」『』。]+", gap)
     ):  # 「○」、違えば「×」
         return True
-    return (quoted and before.kind not in ("known", "bold") and bool(_SENTENCE_GAP.fullmatch(gap))) or (
-        (quoted or short) and bool(_ZH_GAP.fullmatch(gap))
-    )
+    spoken = quoted and before.kind not in ("known", "bold") and not re.search(r"\n\s*\n", gap)
+    return (spoken and bool(_SENTENCE_GAP.fullmatch(gap))) or ((quoted or short) and bool(_ZH_GAP.fullmatch(gap)))
 
 
 def _listed(told: str, group: list[_Item], allowed: tuple[str, ...]) -> Iterator[Listed]:

@@ -150,8 +150,19 @@ _ASKS = re.compile(
 )
 
 
+#: "JSON attendu :" above a form.
+_FORMAT_HEAD = re.compile(
+    r"\s*(?:(?:expected|required|desired) )?"
+    r"(?:json|(?:output |response |answer |reply )?format\w*|formato|ausgabe\w*)\b"
+    r"[^\n:：]{0,30}[:：][ \t]*\n",
+    re.IGNORECASE,
+)
+
+
 def instructs(text: str) -> bool:
     """Whether a text says what to write, and does not only hold what looks like a format."""
+    if _FORMAT_HEAD.match(text):
+        return True
     return bool(VERB.search(text) or ONLY.search(text) or _ASKS.search(text))
 
 
@@ -217,13 +228,15 @@ def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
         if _DELIMITER.match(line) or _CLOSING.match(line):
             return [*begins, number + 1], True
         heading = HEADING.match(line)
-        if heading and not opens_block(line, fresh=True):
+        if heading and not opens_block(line, fresh=True) and not _PLACE.match(line):
             name = next(group for group in heading.groups() if group)
             if is_about(INSTRUCTING, name):
                 return [*begins, number], True
         if number == opens or opens_block(line, fresh=not lines[number - 1].strip()):
             if number + 1 < end and _ASKED.match(line) and _ORDERS.match(lines[number + 1]):
                 begins.append(number + 1)
+            if number + 1 < end and _PICTURED.match(line) and lines[number + 1].strip():
+                return [*begins, number + 1], True
             break
         if not line.strip() and lines[number + 1].strip():
             begins.append(number + 1)
@@ -233,6 +246,10 @@ def _tail(lines: list[str], opens: int) -> tuple[list[int], bool]:
 
 
 _TAIL_PARAGRAPHS = 4
+#: "[1-2 sentences of reasoning]": a place to fill in, and no heading.
+_PLACE = re.compile(r"[ \t]*\[(?:\d|an?\b|your\b|one\b|the\b|[a-z])")
+#: Above a picture that stands between two texts.
+_PICTURED = re.compile(r"\W*(?:image|picture|photo|video|frame)s?(?: [A-Z0-9]\b)?\W{0,3}[:：]\W*$", re.IGNORECASE)
 #: A question on one line, which instructions may follow at once: "Search Query: ...", then "Rank the passages ...".
 _ASKED = re.compile(r"\W*(?:[\w-]+ )?(?:question|query|claim|prompt|topic)\W{0,3}[:：][ \t]*\S", re.IGNORECASE)
 _ORDERS = re.compile(

@@ -52,8 +52,13 @@ TABLES = {
 }
 #: Benchmark, task -> table, row, column, a label that it cannot have, and what is said.
 WRONG = {
-    ("videogen_rewardbench", "overall"): ("videogen-rewardbench.csv", "Overall", "left", "none of A, B, same, invalid"),
-    ("editreward_bench", "2pair"): (f"data/{PARQUET}", "ranking", "C>D", "none of A>B, B>A, A=B, B=A"),
+    ("videogen_rewardbench", "overall"): (
+        "videogen-rewardbench.csv",
+        "Overall",
+        "left",
+        "none of A, B, same, invalid, ",
+    ),
+    ("editreward_bench", "2pair"): (f"data/{PARQUET}", "ranking", "C>D", "none of A>B, B>A, A=B, "),
     ("hpdv2", "hpdv2"): ("test.json", "rank", [1, 2], "not a list of 3"),
     ("multi_crit", "open_ended"): (
         "data/open_ended-00000-of-00001.parquet",
@@ -123,9 +128,18 @@ def test_letters_of_a_ranking_may_stand_in_either_order(load, tmp_path):
     table = tmp_path / "editreward_bench/data" / PARQUET
     corruption.change(table, lambda rows: [row | {"comparison_type": "C vs B", "ranking": "B=C"} for row in rows])
     assert {sample.label for sample in load("editreward_bench", "3pair")} == {"tie"}
+    corruption.change(table, lambda rows: [row | {"ranking": "C=B=Bad"} for row in rows])
+    assert {sample.label for sample in load("editreward_bench", "3pair")} == {"tie"}
     corruption.set_cell(table, 7, "comparison_type", "AB")
     with pytest.raises(DataError, match="column comparison_type: 'AB' is not like AvsB"):
         load("editreward_bench", "3pair")
+
+
+def test_a_pair_without_a_label_is_left_out(load, tmp_path, capsys):
+    load("videogen_rewardbench", "overall")
+    corruption.set_cell(tmp_path / "videogen_rewardbench/videogen-rewardbench.csv", 1, "Overall", "")
+    assert len(load("videogen_rewardbench", "overall")) == 11
+    assert "rows left out: no label 1" in capsys.readouterr().err
 
 
 def test_a_missing_video_leaves_its_rows_out(load, tmp_path, capsys):

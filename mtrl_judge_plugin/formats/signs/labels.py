@@ -40,13 +40,13 @@ _INLINE = re.compile(
     rf"(?:[\"'“`「]|«\s?)(?P<label>{_LABEL_NAME})(?P<sign>\s?[:：]|\s?=)(?P<gap>\s?)(?P<slot>(?:{_SLOT})|"
     rf"(?:[^\"'”`」\n]|(?<=\w)'(?=\w)){{1,60}})(?:[\"'”`」]|\s?»)"
     rf"|\b(?:as:?|with|line|form|format:?|lines?:?|write|"
-    rf"by)\s+[\"'“]?(?P<label2>{_LABEL_NAME})(?P<sign2>[:：])\s?(?P<slot2>{_SLOT})"
+    rf"by)\s+[\"'“]?(?P<label2>{_LABEL_NAME})(?P<sign2>[:：])\s?(?P<slot2>(?:{_SLOT})(?:\s?/\s?\d{{1,4}})?)"
 )
 #: "Line: PASS or Line: FAIL" without quotes, and marks: "==> solid or ==> shaky".
 _REPEATED = re.compile(
     rf"(?P<label>(?:#{{0,4}}{_LABEL_NAME})[:：=]|[=-]{{1,3}}>|→|>>+|##+|::+|@@|"
-    rf"\$\$)\s?(?P<a>[\w-]{{1,20}})(?P<rest>(?:\s?(?:,|/|;|\bor\b|\boder\b|,\s?or|\||"
-    rf"或)\s?(?P=label)\s?[\w-]{{1,20}}){{1,8}})"
+    rf"\$\$)\s?(?P<a>[\w-]{{1,20}})\*{{0,2}}(?P<rest>(?:\s?(?:,|/|;|\bor\b|\boder\b|,\s?or|\||"
+    rf"或)\s?\*{{0,2}}(?P=label)\s?[\w-]{{1,20}}\*{{0,2}}){{1,8}})"
 )
 _ENDS_WITH = re.compile(
     rf"\b(?:begin|start|end|finish|close|conclude|output|write|print|respond with|reply with|last line|"

@@ -126,7 +126,7 @@ def tags(told: str, context: str) -> Iterator[Found]:
     names = [
         name
         for name in names
-        if name in named or all("\n" not in text and len(text) <= _LONGEST for text in inside[name])
+        if name in named or all("\n" not in text and (len(text) <= _LONGEST or "|" in text) for text in inside[name])
     ]
     names = [name for name in names if name in named or _TAG_LEAD.search(told[max(0, ends[name] - 160) : ends[name]])]
     names = [
@@ -154,6 +154,25 @@ def boxed(told: str, context: str) -> Iterator[Found]:
         near = told[max(0, found[-1].start() - 200) : found[-1].end() + 100]
         value = slot_value(shown, told, context, near)
         yield Found(Wrapped(opening="\\boxed{", closing="}", value=value, strict=True), 2, 5, found[-1].end())
+
+
+#: "[Verdict]" above a slot above "[/Verdict]".
+_BLOCK = re.compile(
+    r"^[ \t]*\[(?P<name>[A-Za-z][\w ]{0,30})\][ \t]*\n?[ \t]*(?P<slot>[^\n\[\]]{1,60}?)\s*\[/(?P=name)\]",
+    re.MULTILINE,
+)
+
+
+def blocks(told: str, context: str) -> Iterator[Found]:
+    """A value between a mark in square brackets and the same with a stroke."""
+    for match in _BLOCK.finditer(told):
+        lead = told[max(0, match.start() - 160) : match.start()]
+        if _WORDS_TAG.match(match["name"]) or refused(told, match.start()) or not _TAG_LEAD.search(lead):
+            continue
+        near = told[max(0, match.start() - 300) : match.end() + 120]
+        value = slot_value([match["slot"].strip()], told, context, near)
+        opening, closing = f"[{match['name']}]", f"[/{match['name']}]"
+        yield Found(Wrapped(opening=opening, closing=closing, value=value, strict=True), 2, 6, match.end())
 
 
 _ROUND = re.compile(r"\bin (?:round )?(?:parentheses|brackets|parens)\b[^\n]{0,30}?(?=\([A-Za-z0-9]\))", re.IGNORECASE)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mtrl_judge_plugin.formats import lists
 from mtrl_judge_plugin.formats.asking import VERB
+from mtrl_judge_plugin.formats.kinds import Bare, Either
 from mtrl_judge_plugin.formats.material import SHOWS
 from mtrl_judge_plugin.formats.several import Numbers, Template
 from mtrl_judge_plugin.formats.signs.found import Found, refused
@@ -62,6 +64,28 @@ def numbered_lines(told: str, context: str) -> Iterator[Found]:
             number, slot = line.strip().split(None, 1)
             pieces += [f"\n{number} " if pieces else f"{number} ", slot_value([slot], told, context, slot)]
         yield Found(Template(pieces=tuple(pieces), strict=True), 2, 7, match.end())
+
+
+#: "'safe' or 'unsafe' followed by the category code if unsafe"
+_AND_CODE = re.compile(
+    r"followed by (?:the|its|a|an) (?:\w+ ){0,2}(?:code|category|number|id)\b[^.\n]{0,30}?"
+    r"\bif (?:it is )?[\"'“]?(?P<word>\w+)",
+    re.IGNORECASE,
+)
+
+
+def with_code(told: str, context: str) -> Iterator[Found]:
+    """A word, and behind one of them a code of those that the prompt lists."""
+    for match in _AND_CODE.finditer(told):
+        before = told[max(0, match.start() - 120) : match.start()]
+        words = next((one for one in lists.lists(before)[::-1] if match["word"] in one.literals), None)
+        codes = next((one for one in lists.lists(context) if one.kind in ("code", "defined")), None)
+        if words is None or codes is None:
+            continue
+        others = tuple(word for word in words.literals if word != match["word"])
+        bare = Bare(value=Value(others, context=context), strict=True)
+        pieces = (Value((match["word"],)), " ", Value(codes.literals))
+        yield Found(Either(formats=(bare, Template(pieces=pieces, strict=True)), strict=True), 2, 6, match.end())
 
 
 #: "two XML elements, <accuracy> and <style>"

@@ -164,6 +164,11 @@ _NONE = re.compile(
     r"\b(?:return|reply|respond(?: with)?|output|say|write|or)\s+[\"'“](none|unknown|other|n/a|unclear|neither)[\"'”]",
     re.IGNORECASE,
 )
+#: "If UNSAFE, add a colon and the reason."
+_ADD = (
+    r"(?:also )?(?:add|append|give|state|explain|include|follow (?:it|this)|put|write)\b[^.\n]{0,50}"
+    r"\b(?:reasons?|why|explanation)"
+)
 _NEAR_END = 80
 _ONE_OF = re.compile(r"\b(?:one of|from among)(?: these| the following)?:?\s*\Z", re.IGNORECASE)
 _PART = re.compile(
@@ -241,7 +246,8 @@ def words(told: str, context: str) -> Iterator[Found]:
         begins = bool(_BEGINS.search(told[max(0, one.start - 60) : one.start]))
         explained = any(re.search(rf"(?<!\w){re.escape(word)}[\"'”`]?\s*:\s*[<\[{{]", told) for word in literals)
         followed = bool(_AND_MORE.match(told[one.end :]))
-        free = begins or explained or followed or (not one.strict and _free(told))
+        added = any(re.search(rf"\b[Ii]f [\"'“‘`]?{re.escape(word)}[\"'”’`]?,? {_ADD}", told) for word in literals)
+        free = begins or explained or followed or added or (not one.strict and _free(told))
         opened = tuple(re.sub(r"\s*[:：]?\s*(?:<[^<>]*>|\[[^\[\]]*\]|\.\.\.)$", "", word) for word in literals)
         if opened != literals and all(opened):  # "PASS" or "FAIL: <one sentence reason>"
             literals, free = opened, True

@@ -57,7 +57,7 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
         if ranged.low is not None and ranged.high is not None and re.search(r"\d", text):
             whole = ranged.whole or bool(re.search(r"integer|whole", near, re.IGNORECASE))
             return Value(numeric=True, low=ranged.low, high=ranged.high, whole=whole, context=context)
-    words = [text for text in dict.fromkeys(texts) if not _PLACEHOLDER.fullmatch(text)]
+    words = [text for text in dict.fromkeys(texts) if not _is_place(text)]
     numeric = [word for word in words if re.fullmatch(r"[-+]?\d+(?:\.\d+)?", word)]
     if len(numeric) == 1 and len(words) == 2 and any(not word.isascii() for word in words):
         words = numeric  # "[[評価]]", for example "[[5]]"
@@ -110,6 +110,11 @@ def slot_value(shown: Sequence[str], told: str, context: str, near: str) -> Valu
     if re.search(r"number|score|integer|percent|per cent|points", near, re.IGNORECASE) and not words:
         return scaled(scale, context)
     return ANY_TEXT
+
+
+def _is_place(text: str) -> bool:
+    """Whether a text in a slot only says what goes there: "your score", "Your_Answer"."""
+    return bool(_PLACEHOLDER.fullmatch(text) or _PLACEHOLDER.fullmatch(text.replace("_", " ")))
 
 
 _BLANK = r"(?:xx|XX|[XNn#](?!\w)|\.{3}|_{2})"
