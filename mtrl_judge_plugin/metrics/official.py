@@ -92,8 +92,8 @@ _MJ_BENCH = (
         unreadable="as a tie",
         ties="the judge's tie is wrong; people have none",
         source=_MJ_BENCH_SOURCE,
-        differs="the script that averages is not public: not confirmed. This task offers the judge no tie. Some parts hold "
-        "no label but the first image: a judge that always says A is right there",
+        differs="the script that averages is not public: not confirmed. This task offers no tie. Some parts only hold "
+        "labels of the first image: a judge that always says A is right there",
     ),
     Official(
         metric="official_acc_without_ties",
