@@ -45,7 +45,7 @@ def table(judges: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     notes = [
         "In percent, with 95 % cluster-bootstrap intervals. Rows marked (paper) are as published in arXiv 2603.11665,",
         "on its own splits, thresholds and prompts; macro-F1 is that paper's metric. The other rows are macro-F1 by",
-        "our definition: over scored judgments. The data sets' authors publish other metrics: below, by their definitions.",
+        "our definition: over scored judgments. The data sets' authors publish other metrics: see below.",
     ]
     for name, tasks in judges.items():
         rows.append([name, *(_cell(tasks.get(task)) for task in COLUMNS)])
