@@ -8,6 +8,9 @@ The columns are those that the data set's own code reads. Not confirmed: the nam
 and the scale of the mean opinion scores (30 raters an image). Hence a class is made without knowing the scale: "yes" is
 a score above the median of the train split of that task. That is our choice, not the paper's; `threshold` gives a
 number instead. The paper's sizes, 4,839 / 605 / 605, are made here, the same images in the same split for each task.
+
+The authors report correlations with the scores themselves: `official_srcc` and `official_krcc` here take the
+probability of "yes" for the judge's score.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
     video_generation/test_v1-*.parquet   prompt, left_model, left_video, right_model, right_video, vote_type
 
 The columns are those that the official script reads. vote_type is leftvote (A), rightvote (B), tievote (both good) or
-bothbad_vote (both bad). The published accuracy is over these four classes, with unreadable replies counted as wrong:
-`accuracy_unscored_wrong` here, in the data's own order; it reproduces all 54 official results (18 judges, 3 tasks).
+bothbad_vote (both bad). The published accuracy is over these four classes, with unreadable replies counted as wrong,
+in the data's own order: `official_accuracy` here; it reproduces all 54 official results (18 judges, 3 tasks).
 With the last two folded into one tie, guessing would rise from about 25 % to 32 to 37 %, and judges would change
 places: of the 919 votes on edits 392 are "both bad". An edit's source is the question's own image. A video is shown as
 one image of its frames; the official script reads it from a path or URL, which is not fetched: put the videos beside

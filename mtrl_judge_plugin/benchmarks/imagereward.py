@@ -20,6 +20,8 @@ Tasks:
         images some always tie. Prompts with fewer than three ranks are left out; of the 466 prompts of the test split
         85 have three, 271 four and 110 five.
 
+The published accuracy of pairs is `official_accuracy` of the task pairs.
+
 Checked on real rows of the test split: ranks, ratings, and the number of pairs (6,399, and 831 ties).
 """
 

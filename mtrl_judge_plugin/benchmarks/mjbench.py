@@ -7,6 +7,7 @@
 729 / 672 / 1,120 pairs in the pinned revision, for tests only (the paper counts 724 / 574 / 1,121). `label` is the
 index of the preferred image. Some files hold no label but 0: a judge that always says A is right there, so judge both
 orders. Pairs with one caption are one group. `info` (the sub-category) is not read.
+The published accuracies, with and without ties, are in the data's order: `official_acc_with_ties`, `..._without_ties`.
 
 The benchmark's fourth part, bias, is left out: it holds no pairs. Its authors pack one picture as both images with the
 label 0, score each picture alone, and compare the scores between groups of people.

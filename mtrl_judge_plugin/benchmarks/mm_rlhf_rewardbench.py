@@ -5,10 +5,11 @@
                             {"id": "9", "video": "video/9", "prompt": ...}
     mcq/, video/, ...       the named images, or a zip file of them; a video is a folder of frames or a video file
 
-The chosen answer always comes first: every label is "A" in the data's order. Rows of one id are one group. The
-published Acc+, the share of ids whose every row is right in the data's order, is `acc_plus_group` here; `acc_plus` asks
-for both orders of each row. A video is shown as one image of its frames. The categories are the
-official script's: the first of mcq, long, short, safety and video that the image's path contains, else "other".
+The chosen answer always comes first: every label is "A" in the data's order. Rows of one id are one group. Published
+are Acc and Acc+, the share of ids whose every row is right, of rewards that know no order: `official_accuracy` and
+`official_acc_plus` here are the means of both orders; `acc_plus` asks for both orders of each row. A video is shown as
+one image of its frames. The categories are the official script's: the first of mcq, long, short, safety and video that
+the image's path contains, else "other".
 
 170 rows, 46 ids. Checked on all of them, without pictures: Acc and Acc+ are the official script's. Not confirmed: its
 licence, and how the hub keeps the images (videos are read from folders only). No revision is pinned.

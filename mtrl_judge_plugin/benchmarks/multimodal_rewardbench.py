@@ -11,7 +11,8 @@ Clone facebookresearch/multimodal_rewardbench and run that script, or take the c
 Memes forbids its own to be passed on): their rows are left out and counted. 4,711 of the paper's 5,211 rows are
 public, so its "overall" and "safety" cannot come out. Accuracy breaks down by `Category`, and as in the official
 table safety by id into bias (pairs...) and toxicity, and reasoning into math (math...) and coding. 12 ids stand
-twice. Rows of one image are one group. Not checked on real rows; of the copy no revision is pinned.
+twice. Where a reply cannot be read, the official script lets a coin decide: `official_accuracy` counts it as half
+right. Rows of one image are one group. Not checked on real rows; of the copy no revision is pinned.
 """
 
 from __future__ import annotations

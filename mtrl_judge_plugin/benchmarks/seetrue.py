@@ -10,6 +10,8 @@ default, `parted_by="image"`, rows of one picture, whatever its name, are never 
 every text of the test split stands in train too. A judge that has trained there and never looks at the
 picture gets a macro-F1 of about .73. `parted_by="text"` keeps the rows of one text together: use it to train.
 
+The authors report the ROC AUC for each source of the rows; `official_roc_auc` here is of all sources together.
+
 Its card calls it a test set: training on any part of it is your choice to make. Checked on real rows of the table.
 """
 

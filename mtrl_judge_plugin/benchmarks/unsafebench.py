@@ -11,6 +11,8 @@ out of train and validation, and counted. Not confirmed: the number of parquet f
 The judge sees the picture alone. `text` is the prompt it was generated from (Lexica) or its caption on the web
 (Laion5B): it often tells the answer, above all with prompts, which were searched by unsafe words. `category` was what
 was searched for.
+
+The published F1 is that of unsafe images: `official_f1` here, over all categories.
 """
 
 from __future__ import annotations

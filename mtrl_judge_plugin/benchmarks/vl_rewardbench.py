@@ -7,9 +7,9 @@
 human_ranking holds each answer's rank: [0, 1] prefers the first, [1, 0] the second. The categories are the official
 script's, told from the start of the id, case aside, as lmms-eval does: hallucination is hallucination..., RLHF-...
 (RLHF-V) and RLAIF-... (RLAIF-V), reasoning is mathverse... and mmmu..., general is all else (WildVision, VLFeedback).
-The official repository's 1,250 rows fall into 749, 318 and 183, and the macro average is that of these three. Other
-public scripts part the rows into 631, 301 and 318, or 484, 448 and 318: their macro averages are other numbers. A few
-ids are on two rows, which are one group.
+The official repository's 1,250 rows fall into 749, 318 and 183; `official_macro_average` is the mean over these three.
+Other public scripts part the rows into 631, 301 and 318, or 484, 448 and 318: their macro averages are other numbers. A
+few ids are on two rows, which are one group.
 
 1,245 of the 1,250 rows prefer the first answer, so judge both orders: a judge that always says A has an accuracy of
 99.6 %. Checked on real rows of both labels. No revision is pinned: the newest one has most likely 1,247 rows.

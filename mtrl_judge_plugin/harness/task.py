@@ -231,7 +231,8 @@ class JudgeTask(ConfigurableMessagesTask):
         """One number of the run; the host asks for each of them with records of its own, which are all the same."""
         key = [(record["id"], record["answer"]) for record in records]
         if self.finished is None or self._analysed != key:
-            analysis = analyse([from_record(record) for record in records])
+            data = f"{self.config.metadata['benchmark']}/{self.config.metadata['subset']}"
+            analysis = analyse([from_record(record) for record in records], data=data)
             self._analysed, self.finished = key, (analysis, list(records))
             missing = [name for name in self.headline if name not in analysis.estimates]
             if missing:

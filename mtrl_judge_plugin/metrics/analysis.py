@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from mtrl_judge_plugin.metrics import agreement, calibration, measures
+from mtrl_judge_plugin.metrics import agreement, calibration, measures, official
 from mtrl_judge_plugin.metrics.arrays import Array
 from mtrl_judge_plugin.metrics.intervals import cluster_bootstrap
 from mtrl_judge_plugin.metrics.judgments import Judgment
@@ -17,8 +17,10 @@ from mtrl_judge_plugin.metrics.measures import FAMILIES, Measure
 
 _READING = {
     "interval": "95 %, percentile, cluster bootstrap over groups, 2,000 resamples, seed 0",
-    "unscored": "judgments without a verdict are left out of every metric but those that end in _unscored_wrong; "
-    "coverage is the share of values that went in (in the _unscored_wrong ones all do)",
+    "unscored": "judgments without a verdict are left out of every metric but those that end in _unscored_wrong, and "
+    "official ones that say otherwise; coverage is the share of values that went in",
+    "official": "metrics that begin with official_ are those of the data set's authors, by their definition, see the "
+    "key official; all others are our definitions, the same for all data sets",
     "ties": "a tie is a verdict like any other; accuracy_without_ties leaves out what people call a tie, and there the "
     "judge's tie is wrong",
 }
@@ -45,6 +47,7 @@ class Analysis:
         reliability: form -> [mean confidence, share right, count] of each bin, where there are probabilities.
         risk_coverage: form -> [coverage, risk], the most confident first.
         answers: form -> verdict -> how often, None = unscored.
+        data: "benchmark/task", which decides what is official of it; "" = not known.
     """
 
     estimates: dict[str, Estimate]
@@ -52,11 +55,14 @@ class Analysis:
     reliability: dict[str, list[list[float]]]
     risk_coverage: dict[str, list[list[float]]]
     answers: dict[str, dict[str, int]]
+    data: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; a number that is not defined is null."""
         return {
+            "data": self.data,
             "metrics": {name: _defined(estimate) for name, estimate in self.estimates.items()},
+            "official": official.described(self.data),
             "confusion": self.confusion,
             "reliability": self.reliability,
             "risk_coverage": self.risk_coverage,
@@ -65,11 +71,12 @@ class Analysis:
         }
 
 
-def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int = 0) -> Analysis:
+def analyse(judgments: Sequence[Judgment], *, data: str = "", resamples: int = 2000, seed: int = 0) -> Analysis:
     """Every metric that the judgments have.
 
     Args:
         judgments: of one run of one task, in any order.
+        data: "benchmark/task", for the metrics of its authors.
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
@@ -86,7 +93,7 @@ def analyse(judgments: Sequence[Judgment], *, resamples: int = 2000, seed: int =
             if not all(map(math.isnan, sure)):
                 reliability[form] = calibration.reliability(sure, right).tolist()
                 risk[form] = [list(pair) for pair in zip(*calibration.risk_coverage(sure, right), strict=True)]
-    return Analysis(_estimates(judgments, resamples, seed), confusion, reliability, risk, answers)
+    return Analysis(_estimates(judgments, data, resamples, seed), confusion, reliability, risk, answers, data)
 
 
 def in_order(judgments: Sequence[Judgment]) -> list[Judgment]:
@@ -94,8 +101,13 @@ def in_order(judgments: Sequence[Judgment]) -> list[Judgment]:
     return sorted(judgments, key=lambda one: one.id)
 
 
-def measures_of(judgments: Sequence[Judgment]) -> list[Measure]:
-    """All measures that the judgments have; those of another form than most originals' begin with it."""
+def measures_of(judgments: Sequence[Judgment], data: str = "") -> list[Measure]:
+    """All measures that the judgments have; those of another form than most originals' begin with it.
+
+    Args:
+        judgments: of one task.
+        data: "benchmark/task", for the metrics of its authors.
+    """
     everything = range(len(judgments))
     parts = _forms(judgments)
     found: list[Measure] = []
@@ -106,7 +118,7 @@ def measures_of(judgments: Sequence[Judgment]) -> list[Measure]:
         for form, rows in parts.items():
             prefix = "" if form == next(iter(parts)) else f"{form}."
             found += [measure._replace(name=prefix + measure.name) for measure in family.measures(judgments, rows)]
-    return found
+    return [*found, *official.measures(data, judgments)]
 
 
 def metric_of(measure: Measure) -> partial[Array]:
@@ -119,8 +131,8 @@ def _over_rows(measure: Measure, weights: Array) -> Array:
     return found
 
 
-def _estimates(judgments: Sequence[Judgment], resamples: int, seed: int) -> dict[str, Estimate]:
-    found = measures_of(judgments)
+def _estimates(judgments: Sequence[Judgment], data: str, resamples: int, seed: int) -> dict[str, Estimate]:
+    found = measures_of(judgments, data)
     groups = [judgment.group for judgment in judgments]
     metrics = {measure.name: metric_of(measure) for measure in found}
     intervals = cluster_bootstrap(metrics, groups, resamples=resamples, seed=seed)

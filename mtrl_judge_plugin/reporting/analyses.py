@@ -83,6 +83,8 @@ def _check(content: Any) -> None:
     for name, estimate in content["metrics"].items():
         if not isinstance(estimate, dict):
             raise ValueError(f"metrics.{name} is not an object")
+    if not isinstance(content.get("data", ""), str):
+        raise ValueError("data is not text")
     for number, judgment in enumerate(content["judgments"]):
         place = f"judgments[{number}]."
         _check_keys(place, judgment, _JUDGMENT)

@@ -79,7 +79,7 @@ def table(first: Mapping[str, Any], second: Mapping[str, Any], metrics: Sequence
             f"{task}: {describe(first[task])} against {describe(second[task])}, {len(ids)} samples; "
             f"unscored by the first {silent[0]}, by the second {silent[1]}"
         )
-        for row, bound in _rows(task, ours, theirs, ids, metrics):
+        for row, bound in _rows(task, first[task].get("data", ""), ours, theirs, ids, metrics):
             rows.append(row)
             least = bound if math.isnan(least) else least
     return Table(
@@ -139,14 +139,21 @@ def _same_samples(
 
 
 def _rows(
-    task: str, ours: Mapping[str, Judgment], theirs: Mapping[str, Judgment], ids: Sequence[str], metrics: Sequence[str]
+    task: str,
+    data: str,
+    ours: Mapping[str, Judgment],
+    theirs: Mapping[str, Judgment],
+    ids: Sequence[str],
+    metrics: Sequence[str],
 ) -> Iterator[tuple[Row, float]]:
     """Rows of one task, each with the least p-value that its test can give."""
     both = [name for name in ids if ours[name].answer is not None and theirs[name].answer is not None]
     for name in metrics:
-        chosen = ids if name.endswith("_unscored_wrong") else both
+        chosen = ids if name.endswith("_unscored_wrong") or name.startswith("official_") else both
         left, right = (in_order([judged[one] for one in chosen]) for judged in (ours, theirs))
-        found, other = ({one.name: metric_of(one) for one in measures_of(judgments)} for judgments in (left, right))
+        found, other = (
+            {one.name: metric_of(one) for one in measures_of(judgments, data)} for judgments in (left, right)
+        )
         if name in found and name in other:
             result = paired_bootstrap(found[name], other[name], [judgment.group for judgment in left])
             everything = np.ones((1, len(left)))

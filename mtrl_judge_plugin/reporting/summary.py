@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mtrl_judge_plugin.metrics import official
 from mtrl_judge_plugin.metrics.analysis import Analysis, in_order, measures_of, metric_of
 from mtrl_judge_plugin.metrics.arrays import Array
 from mtrl_judge_plugin.metrics.intervals import Interval, Metric, cluster_bootstrap
@@ -16,6 +17,11 @@ from mtrl_judge_plugin.metrics.judgments import Judgment, from_record
 from mtrl_judge_plugin.reporting.tables import Cell, Table
 
 _COLUMNS = ("task", "n", "metric", "value", "95 % interval", "accuracy", "coverage", "failed", "left out")
+_OFFICIAL = "as its authors compute it"
+_WHOSE = (
+    f'Columns "metric" and "accuracy": our definitions, the same for all tasks. "{_OFFICIAL}": by the definition of '
+    "the data set's authors; official_... in the results files, with intervals."
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,15 @@ def summary(tasks: Mapping[str, Measured], groups: Mapping[str, tuple[str, Seque
         for name, task in tasks.items()
         if task.left_out
     ]
+    columns: tuple[str, ...] = _COLUMNS
+    authors = [_official(task) for task in tasks.values()]
+    if any(authors):
+        columns = (*_COLUMNS, _OFFICIAL)
+        authors += [""] * (len(rows) - len(authors))  # of groups there is none
+        rows = [[*row, cell] for row, cell in zip(rows, authors, strict=True)]
+        reasons.insert(0, _WHOSE)
     formats = dict.fromkeys(("value", "accuracy", "coverage"), ".3f") | dict.fromkeys(("n", "failed", "left out"), ",")
-    return Table(_COLUMNS, rows, formats=formats, notes=reasons)
+    return Table(columns, rows, formats=formats, notes=reasons)
 
 
 def mean_interval(tasks: Sequence[Measured], metric: str, *, resamples: int = 2000, seed: int = 0) -> Interval:
@@ -80,7 +93,7 @@ def mean_interval(tasks: Sequence[Measured], metric: str, *, resamples: int = 20
         judgments = in_order([from_record(record) for record in task.records])
         start = len(groups)
         groups += [(task.data, judgment.group) for judgment in judgments]
-        metrics.append((start, len(groups), _metric(judgments, metric)))
+        metrics.append((start, len(groups), _metric(judgments, task.analysis.data, metric)))
 
     def mean(weights: Array) -> Array:
         values: Array = np.mean([one(weights[:, start:end]) for start, end, one in metrics], axis=0)
@@ -89,8 +102,8 @@ def mean_interval(tasks: Sequence[Measured], metric: str, *, resamples: int = 20
     return cluster_bootstrap({"mean": mean}, groups, resamples=resamples, seed=seed)["mean"]
 
 
-def _metric(judgments: Sequence[Judgment], name: str) -> Metric:
-    return next(metric_of(measure) for measure in measures_of(judgments) if measure.name == name)
+def _metric(judgments: Sequence[Judgment], data: str, name: str) -> Metric:
+    return next(metric_of(measure) for measure in measures_of(judgments, data) if measure.name == name)
 
 
 def _row(name: str, task: Measured) -> list[Cell]:
@@ -107,6 +120,17 @@ def _row(name: str, task: Measured) -> list[Cell]:
         main.coverage if main else None,
         *_counts([task]),
     ]
+
+
+def _official(task: Measured) -> str:
+    """The numbers of the data set's authors, under the authors' names."""
+    estimates = task.analysis.estimates
+    found = {
+        about["name"]: estimates[metric].value
+        for metric, about in official.described(task.analysis.data).items()
+        if metric in estimates
+    }
+    return ", ".join(f"{name} {value:.3f}" if math.isfinite(value) else f"{name} -" for name, value in found.items())
 
 
 def _counts(tasks: Sequence[Measured]) -> tuple[int, int]:

@@ -105,6 +105,15 @@ RIGHT = dict.fromkeys(
         "cohen_kappa",
         "cohen_kappa_quadratic",
         "mcc",
+        "official_accuracy",
+        "official_acc_plus",
+        "official_acc_with_ties",
+        "official_acc_without_ties",
+        "official_overall_accuracy",
+        "official_macro_average",
+        "official_pearson",
+        "official_f1",
+        "official_roc_auc",
         "paraphrase_consistency",
         "repeat_consistency",
         "repeat_fleiss_kappa",
@@ -113,7 +122,7 @@ RIGHT = dict.fromkeys(
         "well_formed",
     ],
     1.0,
-) | {"levenshtein": 0.0, "cyclic_triads": 0.0, "position_bias": 0.0}
+) | {"levenshtein": 0.0, "official_levenshtein": 0.0, "cyclic_triads": 0.0, "position_bias": 0.0}
 WRONG = dict.fromkeys(["accuracy_without_ties", "acc_plus", "acc_plus_group"], 0.0) | {
     "swap_consistency": 1.0,
     "ranking_tau": -1.0,
@@ -213,6 +222,8 @@ def test_one_command_runs_every_group_offline(command_line):
     assert done.stderr.count("seetrue: terms of use: CC BY 4.0") == 1, "though three tasks read it"
     assert "rows left out: no image" in done.stderr
     assert "mtrl_judge_paper" in done.stdout
+    assert "| as its authors compute it |" in done.stdout
+    assert 'Columns "metric" and "accuracy": our definitions' in done.stdout
     table = done.stdout[done.stdout.index("| task | n | metric |") :]
     assert all(f"| {name} |" in table for name in TASKS)
     without = {name: about["rows_left_out"] for name, about in read(out).items() if about["rows_left_out"]}

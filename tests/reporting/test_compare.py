@@ -18,7 +18,7 @@ from mtrl_judge_plugin.reporting.compare import p_value
 def written(tmp_path):
     """(name of a judge, its answers) -> the folder of its results; what is true is always yes."""
 
-    def write(name, answers, task="t", **changes):
+    def write(name, answers, task="t", data="", **changes):
         judgments = [
             {"id": str(number), "origin": str(number), "group": str(number), "variant": "original", "task": "t"}
             | {"form": "pointwise", "choices": ["yes", "no"], "label": "yes", "answer": answer}
@@ -26,7 +26,7 @@ def written(tmp_path):
             for number, answer in enumerate(answers)
         ]
         (tmp_path / name).mkdir(exist_ok=True)
-        analysis = analyse([from_record(one) for one in judgments], resamples=99).to_json()
+        analysis = analyse([from_record(one) for one in judgments], data=data, resamples=99).to_json()
         content = {"task": task, "model": name, "model_args": None, "judgments": judgments}
         path = tmp_path / name / f"1_{task}_judge_metrics.json"
         path.write_text(json.dumps(analysis | content))
@@ -73,6 +73,37 @@ def test_the_papers_table_says_what_was_left_unscored_and_what_has_no_interval(w
     assert "| 100.00 |" in capsys.readouterr().out
     assert cli.main(["paper", written("few", [None] * 5, "mtrl_judge_seetrue")]) == 0
     assert "| unscored |" in capsys.readouterr().out
+
+
+def test_the_papers_table_says_whose_definition_each_number_is(written, capsys):
+    task = "mtrl_judge_unsafebench"
+    choices = {"choices": ["safe", "unsafe"], "label": "unsafe"}
+    folder = written("ours", ["unsafe"] * 6 + ["safe"] * 2 + [None] * 2, task, "unsafebench/unsafebench", **choices)
+    assert cli.main(["paper", f"mine={folder}"]) == 0
+    printed = capsys.readouterr().out
+    assert "macro-F1 is that paper's metric" in printed
+    assert "our definition: over scored judgments" in printed
+    # TP 6 and half of the 2 unreadable ones, FN 3.
+    (own,) = [line for line in printed.splitlines() if line.startswith("mine, as the data sets' authors compute it: ")]
+    assert own.partition(": ")[2].startswith(f"UnsafeBench F1 {100 * 14 / 17:.2f} [")
+    assert cli.main(["paper", f"mine={folder}", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    found = {row["metric"]: row for row in rows if row["judge"] == "mine"}
+    assert {metric: row["definition"] for metric, row in found.items()} == {
+        "macro_f1": "ours",
+        "official_f1": "authors: F1",
+    }
+    assert {row["definition"] for row in rows if row["judge"] != "mine"} == {"paper"}
+    assert found["official_f1"]["value"] == pytest.approx(14 / 17)
+
+
+def test_official_numbers_are_compared_with_their_own_treatment_of_unreadable_replies(written, capsys):
+    choices = {"data": "unsafebench/unsafebench", "choices": ["safe", "unsafe"], "label": "unsafe"}
+    loud = written("loud", ["unsafe"] * 14 + ["safe"] * 6, **choices)
+    silent = written("silent", ["unsafe"] * 14 + [None] * 6, **choices)
+    assert cli.main(["compare", silent, loud, "--metrics", "official_f1"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if " official_f1 " in line]
+    assert rows[0][2:5] == ["20", f"{34 / 37:.4f}", f"{28 / 34:.4f}"]
 
 
 def test_the_papers_table_takes_folders_by_name_and_refuses_what_it_cannot_show(written, tmp_path, capsys):

@@ -39,6 +39,32 @@ def records(seed, right, unread=0):
     return found
 
 
+def test_the_table_says_which_number_is_the_authors():
+    rows = [row | {"choices": ["safe", "unsafe"]} for row in records(1, 0.7)]
+    rows = [
+        row | {name: {"yes": "safe", "no": "unsafe"}[row[name]] for name in ("label", "answer")} | {"answers": []}
+        for row in rows
+    ]
+    analysis = analyse([from_record(row) for row in rows], data="unsafebench/unsafebench")
+    tasks = {"unsafe": Measured(analysis, rows, "accuracy", "unsafebench"), "other": measured(2, 0.9, "d2")}
+    table = summary(tasks, {"both": ("accuracy", ["unsafe", "other"])})
+    assert [row[-1] for row in table.rows] == [f"F1 {analysis.estimates['official_f1'].value:.3f}", "", ""]
+    assert analysis.estimates["official_f1"].value == analysis.estimates["f1[unsafe]"].value
+    assert table.columns[-1] == "as its authors compute it"
+    assert table.notes[0].startswith('Columns "metric" and "accuracy": our definitions')
+    assert "as its authors compute it" not in summary({"other": tasks["other"]}, {}).columns
+
+
+def test_the_mean_of_a_group_may_be_of_official_numbers():
+    tasks = []
+    for seed in (1, 2):
+        rows = records(seed, 0.7)
+        analysis = analyse([from_record(row) for row in rows], data="seetrue/seetrue")
+        tasks.append(Measured(analysis, rows, "official_roc_auc", f"d{seed}"))
+    values = [task.analysis.estimates["official_roc_auc"].value for task in tasks]
+    assert mean_interval(tasks, "official_roc_auc", resamples=50).value == pytest.approx(np.mean(values))
+
+
 def measured(seed, right, data, **more):
     rows = records(seed, right, more.pop("unread", 0))
     return Measured(analyse([from_record(row) for row in rows]), rows, "accuracy", data, **more)
