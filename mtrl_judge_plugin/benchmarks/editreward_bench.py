@@ -5,8 +5,8 @@
 
 A task a size of group: 2pair, 3pair and 4pair hold the 1, 3 or 6 comparisons of 186, 150 and 148 groups (484 groups,
 as published: 186, 450 and 888 rows). The published accuracy is over groups: every comparison of a group must be
-right, in the data's order, and unreadable replies are wrong: `acc_plus_group_unscored_wrong` here, or plain
-`accuracy_unscored_wrong` for 2pair, whose groups are single rows. A group is what an id has before its first "_", as
+right, in the data's order, and unreadable replies are wrong: `official_group_accuracy` here, or `official_accuracy`
+for 2pair, whose groups are single rows. A group is what an id has before its first "_", as
 the authors' script has it. The source is the question's image. The hub calls its only split train; the data are a
 test set.
 

@@ -5,7 +5,7 @@
 
 A task a dimension: prompt_following, consistency and overall; 2,890 rows in all. The first image is always the
 preferred one: every label is "A" in the data's order. The published accuracy is that of each task type, then their
-mean, and equal scores are wrong: `accuracy_over_categories` here. Samples of one source image are one group.
+mean, and equal scores are wrong: `official_average` here. Samples of one source image are one group.
 
 Columns as the authors' script reads them (VectorSpaceLab/EditScore); not checked on real rows, and no revision is
 pinned. The data set of the same name by TIGER-Lab is `editreward_bench`.

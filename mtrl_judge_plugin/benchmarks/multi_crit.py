@@ -5,10 +5,10 @@
         "model_b")
 
 The same two answers are judged by several criteria, and people's preferences may differ between them. Published:
-accuracy by criterion and its mean (`accuracy_over_categories` here), and pluralistic accuracy, the share of answers'
-pairs that are right by all their criteria, in the data's order (`acc_plus_group_unscored_wrong` here: a group is a
-prompt_id). A category is a criterion. lmms-eval has a task of it too (`multi_crit`), with the authors' own prompts
-and their two measures of conflicts between criteria. The criteria's names are put into words of ours below.
+accuracy by criterion and its mean (`official_macro_avg` here), and pluralistic accuracy, the share of answers' pairs
+that are right by all their criteria, in the data's order (`official_pluralistic_acc`: a group is a prompt_id). A
+category is a criterion. lmms-eval has a task of it too (`multi_crit`), with the authors' own prompts and their two
+measures of conflicts between criteria. The criteria's names are put into words of ours below.
 
 Columns as lmms-eval's task reads them; not checked on real rows, and no revision is pinned.
 """

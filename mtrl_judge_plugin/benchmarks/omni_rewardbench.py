@@ -8,11 +8,11 @@
 Seven of its nine tasks; those with sound are left out. Answers are texts, images or videos (one image of frames
 each); the question may have an image or a video. The criterion stands below the prompt, in the text, as it comes from
 outside. The authors' accuracy with ties is over the three classes, in the data's order, with unreadable replies wrong
-(`accuracy_unscored_wrong` here); without ties it leaves the tied rows out (`accuracy_without_ties`). Samples of one
-prompt are one group.
+(`official_acc_with_ties` here); without ties it leaves the tied rows out (`official_acc_without_ties`). Samples of
+one prompt are one group.
 
-Columns as the authors describe them (HongbangYuan/OmniReward); the names of the hub's parquet files are a guess, so
-several are looked for. Not checked on real rows; no revision is pinned.
+Columns as the authors describe them (HongbangYuan/OmniReward); the hub's parquet files as public readers name them.
+Not checked on real rows; no revision is pinned.
 """
 
 from __future__ import annotations

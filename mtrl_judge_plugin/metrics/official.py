@@ -11,63 +11,25 @@ number here is its expected value: it does not depend on a seed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
+from mtrl_judge_plugin.metrics import official_preferences
 from mtrl_judge_plugin.metrics import scores_of_authors as scores
 from mtrl_judge_plugin.metrics.arrays import Array
-from mtrl_judge_plugin.metrics.measures.bound import METRICS, Best, Judgments, Measure
-
-
-@dataclass(frozen=True, kw_only=True)
-class Official:
-    """One number as the authors of a data set compute it.
-
-    Attributes:
-        metric: its name in our results.
-        name: what the authors call it.
-        formula: how it is computed.
-        score: (metric, judgments, rows) -> the Measure.
-        over: "rows" counts all rows alike; "categories" is the unweighted mean of the score in each category.
-        orders: which orders of the candidates count: the data's own, or both.
-        unreadable, ties: how such a reply, and a tie of people or of the judge, counts.
-        source: where the authors say so.
-        differs: what is not as in their script, or could not be confirmed.
-        best: of the metric.
-    """
-
-    metric: str
-    name: str
-    formula: str
-    score: Callable[[str, Judgments, Sequence[int]], Measure]
-    over: Literal["rows", "categories"] = "rows"
-    orders: Literal["own", "both"] = "own"
-    unreadable: str
-    ties: str = "none"
-    source: str
-    differs: str = ""
-    best: Best = "highest"
-
-    def described(self) -> dict[str, str]:
-        """What a results file says of it."""
-        kept = ("name", "formula", "over", "orders", "unreadable", "ties", "source", "differs")
-        return {field: str(getattr(self, field)) for field in kept}
-
+from mtrl_judge_plugin.metrics.measures.bound import METRICS, Judgments, Measure
+from mtrl_judge_plugin.metrics.official_metric import NO_ORDER, WRONG, Official
 
 _MLLM = "Chen et al. 2024, arXiv 2402.04788; the repository holds no scoring script"
 _MLLM_DIFFERS = "treatment of unreadable replies not confirmed"
-_NO_ORDER = "they compare scores, which know no order: here it is the mean of both orders"
-_WRONG = partial(scores.accuracy, unreadable=0.0)
 
 _GENAI_BENCH = Official(
     metric="official_accuracy",
     name="Accuracy",
     formula="verdicts that equal the vote, of four (A, B, both good, both bad) / votes",
-    score=_WRONG,
+    score=WRONG,
     unreadable="wrong",
     ties="both good and both bad are classes",
     source="TIGER-AI-Lab/GenAI-Bench, inference.py and show_results.py",
@@ -88,7 +50,7 @@ _MJ_BENCH = (
         metric="official_acc_with_ties",
         name="Avg w/ tie",
         formula="right verdicts / pairs",
-        score=_WRONG,
+        score=WRONG,
         unreadable="as a tie",
         ties="the judge's tie is wrong; people have none",
         source=_MJ_BENCH_SOURCE,
@@ -221,12 +183,12 @@ OFFICIAL: dict[str, tuple[Official, ...]] = {
             metric="official_accuracy",
             name="Acc",
             formula="pairs whose chosen answer is preferred / pairs",
-            score=_WRONG,
+            score=WRONG,
             orders="both",
             unreadable="wrong; the authors' reward model has none",
             ties="equal rewards are wrong",
             source="MM-RLHF, llava/eval/cal_performance_mmreweard_bench.py",
-            differs=_NO_ORDER,
+            differs=NO_ORDER,
         ),
         Official(
             metric="official_acc_plus",
@@ -237,7 +199,7 @@ OFFICIAL: dict[str, tuple[Official, ...]] = {
             unreadable="wrong; the authors' reward model has none",
             ties="equal rewards are wrong",
             source="MM-RLHF, llava/eval/cal_performance_mmreweard_bench.py",
-            differs=_NO_ORDER,
+            differs=NO_ORDER,
         ),
     ),
     **dict.fromkeys(
@@ -251,12 +213,12 @@ OFFICIAL: dict[str, tuple[Official, ...]] = {
             metric="official_accuracy",
             name="Test Acc",
             formula="pairs of images of one prompt in the right order / pairs",
-            score=_WRONG,
+            score=WRONG,
             orders="both",
             unreadable="wrong; the authors' reward model has none",
             ties="pairs that people tie are left out; the judge's tie is wrong",
             source="THUDM/ImageReward, test.py",
-            differs=_NO_ORDER,
+            differs=NO_ORDER,
         ),
     ),
     **dict.fromkeys((f"mjbench/{task}" for task in ("alignment", "safety", "quality")), _MJ_BENCH),
@@ -284,6 +246,7 @@ OFFICIAL: dict[str, tuple[Official, ...]] = {
     ),
     **dict.fromkeys((f"agin/{task}" for task in ("naturalness", "technical", "rationality")), _AGIN),
 }
+OFFICIAL |= official_preferences.OFFICIAL
 METRICS.update({one.metric: one.best for several in OFFICIAL.values() for one in several})
 
 

@@ -35,6 +35,11 @@ def accuracy_without_ties(name: str, judgments: Judgments, rows: Rows) -> Measur
     return mean_of(name, kept, values)
 
 
+def accuracy_of_untied(name: str, judgments: Judgments, rows: Rows) -> Measure:
+    """Share of right verdicts where people call no tie; the judge's tie and an unreadable verdict are wrong."""
+    return accuracy(name, judgments, [row for row in rows if judgments[row].label in ("A", "B")], unreadable=0.0)
+
+
 def acc_plus(name: str, judgments: Judgments, rows: Rows) -> Measure:
     """Share of groups of which every verdict in one order is right; an unreadable one is wrong."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)

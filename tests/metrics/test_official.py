@@ -30,6 +30,10 @@ FORMS = {
         (f"genai_bench/{task}" for task in ("image_generation", "image_edition", "video_generation")),
         ("pairwise", ("A", "B", "both good", "both bad")),
     ),
+    **dict.fromkeys(
+        (data for data in OFFICIAL if data.startswith(("videogen_", "editreward_", "omni_"))),
+        ("pairwise", ("A", "B", "tie")),
+    ),
 }
 
 
@@ -97,6 +101,10 @@ def share_right(judgments, unreadable=0.0):
 
 def without_ties(judgments):
     return overall([one for one in judgments if one.label in OTHER and one.answer in OTHER])
+
+
+def of_untied(judgments):
+    return share_right([one for one in judgments if one.label in OTHER])
 
 
 def by_id(judgments):
@@ -182,6 +190,23 @@ DEFINITIONS = {
         "official_acc_with_ties": lambda all_: share_right(own(all_)),
         "official_acc_without_ties": lambda all_: without_ties(own(all_)),
     },
+    "videogen_rewardbench/": {"official_acc_with_ties": share_right, "official_acc_without_ties": of_untied},
+    "editreward_bench/2pair": {"official_accuracy": lambda all_: share_right(own(all_))},
+    "editreward_bench/3pair": {"official_group_accuracy": lambda all_: by_id(own(all_))},
+    "editreward_bench/4pair": {"official_group_accuracy": lambda all_: by_id(own(all_))},
+    "editscore_bench/": {"official_average": lambda all_: over(share_right, all_)},
+    "hpdv2/": {"official_accuracy": share_right},
+    "hpdv3/": {"official_accuracy": share_right},
+    "multi_crit/": {
+        "official_overall": lambda all_: share_right(own(all_)),
+        "official_macro_avg": lambda all_: over(share_right, own(all_)),
+        "official_pluralistic_acc": lambda all_: by_id(own(all_)),
+    },
+    "omni_rewardbench/": {
+        "official_acc_with_ties": lambda all_: share_right(own(all_)),
+        "official_acc_without_ties": lambda all_: of_untied(own(all_)),
+    },
+    "videorewardbench/": {"official_overall_accuracy": share_right},
     "unsafebench/unsafebench": {"official_f1": f1_of_unsafe},
     "seetrue/seetrue": {"official_roc_auc": area},
     "agin/": {
