@@ -29,7 +29,7 @@ INSTRUCTING = (
     r"输出|格式|注意|任务|规则|标准如下|评分|打分|说明|请|Ausgabe|Format|Bewertung|Aufgabe|Formato|Salida|Nota|Instruc\w+|出力|形式|採点|注意"
 )
 LABEL_LINE = re.compile(
-    r"[ \t]*(?:[-*•]\s+)?[#*\[<(|=_]{0,6}\s*(?P<label>[^\W\d_][^:：\n\[\]<>*#|]{0,48}?|\d{1,2})\s*[\]>)*|"
+    r"[ \t]{0,40}(?:[-*•]\s{1,8})?[#*\[<(|=_]{0,6}\s{0,8}(?P<label>[^\W\d_][^:：\n\[\]<>*#|]{0,48}?|\d{1,2})\s*[\]>)*|"
     r"#=_]{0,6}\s*(?P<colon>[:：])[*_]{0,3}[ \t]*(?P<rest>.*)$"
 )
 HEADING = re.compile(

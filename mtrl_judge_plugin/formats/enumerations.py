@@ -120,9 +120,9 @@ def enumerated(told: str) -> Iterator[Listed]:
 
 #: A table whose first column holds what may be said: "| code | meaning |".
 _TABLE = re.compile(
-    r"^[ \t]*\|?[ \t*_]*(?:code|label|class|category|verdict|grade|level|letter|mark|tag|value|rating|score|option|"
-    r"symbol|answer)[ \t*_]*\|[^\n]*\n[ \t]*\|?[ \t]*:?-{2,}[-:| \t]*\n"
-    r"(?P<rows>(?:[ \t]*\|?[^|\n]+\|[^\n]*(?:\n|\Z)){2,12})",
+    r"^[ \t|*_]{0,8}(?:code|label|class|category|verdict|grade|level|letter|mark|tag|value|rating|score|option|"
+    r"symbol|answer)[ \t*_]{0,8}\|[^\n]*\n[ \t|:]{0,8}-{2,}[-:| \t]*\n"
+    r"(?P<rows>(?:\|?[^|\n]+\|[^\n]*(?:\n|\Z)){2,12})",
     re.IGNORECASE | re.MULTILINE,
 )
 

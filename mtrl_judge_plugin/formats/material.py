@@ -195,7 +195,7 @@ def _followed(lines: list[str]) -> bool:
 
 
 #: A quotation of several lines on lines of its own.
-_QUOTED_LINES = re.compile(r"(?m)^(?P<before>[^\n]*)\n\s*\"(?P<inside>[^\"]*\n[^\"]*)\"[ \t]*$")
+_QUOTED_LINES = re.compile(r'(?m)^(?P<before>[^\n]*)\n\s{0,8}"(?P<inside>[^"]*)"[ \t]*$')
 
 
 _NOUN = re.compile(r"\b(?:answer|response|reply|output|message)s?\W*$", re.IGNORECASE)
@@ -207,7 +207,7 @@ def _with_quotations_masked(prompt: str) -> str:
     def mask(match: re.Match[str]) -> str:
         before = _NOUN.sub("", match["before"])[-60:]
         leads = SHOWS.search(before) or VERB.search(before)
-        return match[0] if leads else f'{match["before"]}\n"{MASK * _LONG}"'
+        return match[0] if leads or "\n" not in match["inside"] else f'{match["before"]}\n"{MASK * _LONG}"'
 
     return _QUOTED_LINES.sub(mask, prompt)
 
