@@ -207,5 +207,5 @@ def test_everything_with_a_filelock_that_breaks_lmms_eval(tmp_path: Path) -> Non
     assert f"filelock=={pinned}" in done.stdout
     assert "ok    judge provider" in done.stdout
     assert "ok    lmms-eval models" in done.stdout
-    assert "ok    lmms-eval --tasks list  lists 4" in done.stdout
+    assert "ok    lmms-eval --tasks list  lists 7" in done.stdout
     assert done.stdout.endswith("1 to mend: lmms-eval evaluator\n")

@@ -271,4 +271,4 @@ def test_what_is_best_of_a_metric_is_declared_with_it():
     assert {name for name, best in METRICS.items() if best == "zero"} == {"position_bias", "length_bias"}
     assert METRICS["levenshtein"] == METRICS["ece"] == METRICS["cyclic_triads"] == "lowest"
     assert METRICS["accuracy"] == METRICS["coverage"] == "highest"
-    assert len(METRICS) == 55
+    assert len(METRICS) == 60

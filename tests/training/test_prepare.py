@@ -262,7 +262,7 @@ def test_a_picture_that_a_plain_reader_would_see_otherwise_is_written_as_the_jud
     [
         (
             ["nowhere", "--out", "{}"],
-            "no benchmark 'nowhere': it is none of this package's (agin, custom, embedded",
+            "no benchmark 'nowhere': it is none of this package's (agin, custom, editreward_bench",
         ),
         (["own_benchmark", "--out", "{}"], "own_benchmark/__init__.py is not a benchmark; it needs BENCHMARK"),
         (["embedded", "--out", "{}", "--tasks", "digit"], "no task 'digit'; there are embedded:alignment"),
