@@ -237,7 +237,7 @@ class Labelled(Format):
             raise UnreadableError(f"the verdict is taken back: {behind.strip()[:80]!r}")
         elsewhere = re.compile(rf"{re.escape(one.label)}{re.escape(one.separator.strip())}", re.IGNORECASE)
         marked = one.label.startswith("[")  # "[RESULT]": nobody reads a value elsewhere
-        confusing = not marked and self._confuses(_without_lines(head + behind, one.value.context), one.value, found[0])
+        confusing = not marked and self._confuses(head + behind, one.value, found[0])
         if len(spans) > 1 or elsewhere.search(head + behind) or confusing:
             return line  # a look-alike would confuse a program that searches for the field
         inline = re.search(r"[^\W\d][^\n]*\Z", head) and not one.label.startswith("[")
@@ -249,16 +249,6 @@ class Labelled(Format):
         if value.numeric:
             return bool(re.search(r"\d", words))
         return Value(tuple(literal for literal in value.literals if literal != found)).mentioned(words)
-
-
-def _without_lines(words: str, context: str) -> str:
-    """Words without the lines whose label the prompt shows too ("Reason: ..."): a program knows them."""
-    kept = []
-    for line in words.splitlines():
-        label = re.match(r"[\s*_#>-]*([^\W\d][\w ]{1,30}?)[\s*_]*[:：]", line)
-        if not label or not re.search(rf"(?<!\w){re.escape(label[1])}[\"'”*_]{{0,3}}\s?[:：]", context):
-            kept.append(line)
-    return "\n".join(kept)
 
 
 #: "**Reason:** It is red.", where the prompt has no bold labels.
