@@ -215,11 +215,7 @@ CASES = {
     "words in curly quotes": (UNCLEAR, {"Unclear.": "unclear", "incorrect": "incorrect"}, ["A", "maybe"]),
     "label and number": (
         VIBE,
-        {
-            "Explanation: 3 points\nRating: 4": "Explanation: 3 points\nRating: 4",
-            "4": "Rating: 4",
-            "**5**": "Rating: 5",
-        },
+        {"Explanation: 3 points\nRating: 4": "Rating: 4", "4": "Rating: 4", "**5**": "Rating: 5"},
         ["Rating: good", "Rating: 1\nRating: 2", "good"],
     ),
     "label and letter": (
